@@ -1,0 +1,38 @@
+"""What every test stands on."""
+
+import pytest
+
+from hopper.common.keys import create_key
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process():
+    """Begin each test as a new process would: nothing kept from another test's rows."""
+    from routing.operations import loading
+
+    loading.forget()
+    yield
+    loading.forget()
+
+
+@pytest.fixture
+def run_jobs(django_capture_on_commit_callbacks):
+    """Run a block and then the doorbells that it rang, as a commit would."""
+
+    def run(callable_, *args, **kwargs):
+        with django_capture_on_commit_callbacks(execute=True):
+            return callable_(*args, **kwargs)
+
+    return run
+
+
+@pytest.fixture
+def api(db):
+    """A client of the API that holds a key: `api()` is an administrator, `api("viewer")` a viewer."""
+    from hopper.testing import ApiClient
+
+    def client(role="administrator", **limits):
+        _, text = create_key(name=limits.pop("name", role), role=role, **limits)
+        return ApiClient(text)
+
+    return client

@@ -1,0 +1,41 @@
+from typing import Any
+
+from django.contrib import admin
+
+from feedback import operations
+from feedback.models import TaskFeedback
+from hopper.common.admin import OperatedAdmin
+from tasks.models import Task
+
+
+@admin.register(TaskFeedback)
+class FeedbackAdmin(OperatedAdmin):
+    """What was said of decisions; adding a judgement teaches at once."""
+
+    list_display = ["task", "was_good_match", "should_have_routed_to", "quality_score", "given_by", "updated_at"]
+    list_filter = ["was_good_match", "source", "required_rework"]
+    list_select_related = ["task"]
+    search_fields = ["task__title", "should_have_routed_to", "notes"]
+    autocomplete_fields = ["task"]
+    readonly_fields = [
+        "given_by",
+        "source",
+        "estimated_seconds",
+        "actual_seconds",
+        "created_at",
+        "updated_at",
+        "version",
+    ]
+    ordering = ["-updated_at", "-pk"]
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
+        return [*self.readonly_fields, "task"] if obj else self.readonly_fields
+
+    def create_row(self, *, actor: str, task: Task, **fields: Any) -> TaskFeedback:
+        return operations.record_feedback(task=task, actor=actor, source=TaskFeedback.Source.ADMIN, **fields)
+
+    def change_row(self, row: TaskFeedback, *, actor: str, **changes: Any) -> TaskFeedback:
+        return operations.record_feedback(task=row.task, actor=actor, source=TaskFeedback.Source.ADMIN, **changes)
+
+    def delete_row(self, row: TaskFeedback, *, actor: str) -> None:
+        operations.withdraw_feedback(feedback=row, actor=actor)

@@ -1,0 +1,13 @@
+from django_filters import rest_framework as filters
+
+from feedback.models import TaskFeedback
+
+
+class FeedbackFilter(filters.FilterSet):
+    """What judgements can be narrowed by."""
+
+    project = filters.CharFilter(field_name="task__project_id")
+
+    class Meta:
+        model = TaskFeedback
+        fields = ["was_good_match", "given_by", "source", "required_rework"]

@@ -1,0 +1,122 @@
+"""The pages an operator opens every morning: the dashboard and the review queue."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse_lazy
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from feedback import operations
+from hopper.common.errors import HopperError
+from projects.models import Project
+from routing.models import Decision, EpisodeJudgement
+from tasks.models import Task
+
+PAGE = 20
+JUDGED = 500
+
+
+@require_http_methods(["GET", "POST"])
+def review_queue(request: HttpRequest) -> HttpResponse:
+    """List the tasks that Hopper was not sure about; a click on a place is the answer."""
+    if not request.user.has_perm("tasks.change_task"):
+        messages.error(request, "You may not answer reviews: ask for the permission to change tasks.")
+        return redirect("admin:index")
+    if request.method == "POST":
+        _answer(request)
+        return redirect(request.get_full_path())
+    waiting = Task.objects.in_review().select_related("decision")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Review queue",
+        "page": Paginator(waiting, PAGE).get_page(request.GET.get("page")),
+        "projects": Project.objects.active().order_by("name"),
+    }
+    return TemplateResponse(request, "admin/review_queue.html", context)
+
+
+def _answer(request: HttpRequest) -> None:
+    task = Task.objects.filter(pk=request.POST.get("task", "")).first()
+    project = Project.objects.filter(pk=request.POST.get("project", "")).first()
+    if task is None or project is None:
+        messages.error(request, "Choose a project for the task; it may have been answered or deleted meanwhile.")
+        return
+    try:
+        operations.answer_review(task=task, project=project, actor=request.user.get_username())
+    except HopperError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, f"“{task}” went to {project}. Hopper has learned from it.")
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the figures of the front page: work by status, and how well Hopper decides."""
+    counts = Task.objects.aggregate(
+        waiting=Count("pk", filter=Q(status="pending", review_required=False)),
+        review=Count("pk", filter=Q(status="pending", review_required=True)),
+        ready=Count("pk", filter=Q(status="routed")),
+        working=Count("pk", filter=Q(status__in=Task.HELD)),
+        overdue=Count("pk", filter=Q(status__in=Task.OPEN, due_at__lt=timezone.now())),
+    )
+    recent = Decision.objects.recent().select_related("task", "project")[:10]
+    return context | {"counts": counts, "recent": recent, "health": _health(), "by_project": _by_project()}
+
+
+def _health() -> dict[str, Any]:
+    """Return the accuracy of the last 500 judged decisions that Hopper made itself (routing.md 4)."""
+    own = EpisodeJudgement.objects.filter(episode__chosen_project__isnull=False).exclude(
+        episode__strategy__in=["human", "explicit"]
+    )
+    newest = own.order_by("-judged_at").values_list("right_project", "episode__chosen_project")[:JUDGED]
+    judged = list(newest)
+    right = sum(truth == chosen for truth, chosen in judged)
+    return {"judged": len(judged), "accuracy": right / len(judged) if judged else None}
+
+
+def _by_project() -> list[Any]:
+    return list(Project.objects.active().with_statistics().order_by("-routed_tasks", "name")[:10])
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar: by what an operator does, not by app."""
+    return [
+        _group("Every morning", ("Dashboard", "dashboard", "admin:index"), ("Review queue", "rule", "review-queue")),
+        _group(
+            "Work", ("Tasks", "task_alt", "admin:tasks_task_changelist"),
+            ("Dependencies", "account_tree", "admin:tasks_taskdependency_changelist"),
+            ("Claims", "lock_clock", "admin:tasks_taskclaim_changelist"),
+            ("Delegations", "call_split", "admin:routing_delegation_changelist"),
+            ("External mappings", "link", "admin:sync_externalmapping_changelist"),
+        ),
+        _group(
+            "Places", ("Instances", "lan", "admin:instances_instance_changelist"),
+            ("Projects", "folder", "admin:projects_project_changelist"),
+        ),
+        _group(
+            "Decisions", ("Decisions", "alt_route", "admin:routing_decision_changelist"),
+            ("Episodes", "history", "admin:routing_episode_changelist"),
+            ("Feedback", "thumbs_up_down", "admin:feedback_taskfeedback_changelist"),
+            ("Lessons", "school", "admin:routing_episodejudgement_changelist"),
+            ("Learned states", "model_training", "admin:routing_learnedstate_changelist"),
+        ),
+        _group(
+            "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
+            ("Versions and rules", "checklist", "admin:routing_policyversion_changelist"),
+            ("Patterns", "pattern", "admin:routing_pattern_changelist"),
+        ),
+        _group(
+            "System", ("Events", "receipt_long", "admin:events_event_changelist"),
+            ("API keys", "key", "admin:common_apikey_changelist"), ("Users", "person", "admin:auth_user_changelist"),
+        ),
+    ]  # fmt: skip
+
+
+def _group(title: str, *items: tuple[str, str, str]) -> dict[str, Any]:
+    links = [{"title": text, "icon": icon, "link": reverse_lazy(name)} for text, icon, name in items]
+    return {"title": title, "separator": True, "items": links}

@@ -1,0 +1,31 @@
+"""Reading the place that a person names: a project by name or slug, an instance by id or name."""
+
+from typing import Any
+
+from django.db.models import Q
+from rest_framework.exceptions import ValidationError
+
+from hopper.common.rest.principals import Principal
+from instances.models import Instance
+from projects.models import Project
+
+
+def named_place(names: dict[str, Any], principal: Principal) -> dict[str, Any]:
+    """Return `{"project": row or None, "instance": row or None}`, as far as the principal may see them.
+
+    :raises ValidationError: naming the one that is not there
+    """
+    return {
+        "project": _find(Project, names.get("project"), "project", principal, "slug"),
+        "instance": _find(Instance, names.get("instance"), "instance", principal, "name"),
+    }
+
+
+def _find(model: Any, name: str | None, field: str, principal: Principal, other: str) -> Any:
+    if not name:
+        return None
+    found = model.objects.for_principal(principal).filter(Q(pk=name) | Q(**{other: name}))[:2]
+    if len(found) != 1:
+        what = "several called" if found else "no"
+        raise ValidationError({field: [f"There is {what} {field} {name[:60]!r}: give its {model._meta.pk.name}."]})
+    return found[0]

@@ -1,0 +1,61 @@
+"""Deciding without storing, and the tasks that wait for a person."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from feedback import operations as feedback
+from feedback.serializers import ReviewAnswer
+from hopper.api.places import named_place
+from hopper.api.tasks import DetailedTaskSerializer, suggestion
+from hopper.common.models import Role
+from hopper.common.rest.viewsets import ScopedViewSet
+from routing.serializers import DecisionSerializer, SuggestionSerializer
+from tasks.filters import TaskFilter
+from tasks.models import Task
+from tasks.serializers import TaskInput
+
+
+class ReviewViewSet(mixins.ListModelMixin, ScopedViewSet):
+    """Tasks that Hopper was not sure about, each with its top three; answering one teaches."""
+
+    queryset = Task.objects.in_review().with_edges().select_related("decision", "feedback").order_by()
+    serializer_class = DetailedTaskSerializer
+    filterset_class = TaskFilter
+    access: ClassVar = {"list": Role.VIEWER, "answer": Role.OPERATOR}
+    orderings: ClassVar = {"priority": "priority_rank", "created_at": "created_at"}
+    default_ordering = "priority,created_at"
+
+    @extend_schema(request=ReviewAnswer, responses=DecisionSerializer)
+    def answer(self, request: Request, pk: str) -> Response:
+        """Say where the task belongs: it goes there, and Hopper learns from it."""
+        wanted = ReviewAnswer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        place = named_place(wanted.validated_data, request.user)
+        self.queryset = Task.objects.all()  # a task that is not in review is refused with its state, not as unknown
+        reason = wanted.validated_data.get("reason", "")
+        made = feedback.answer_review(task=self.get_object(), actor=self.actor, reason=reason, **place)
+        return Response(DecisionSerializer(made).data)
+
+
+class SuggestionViewSet(GenericViewSet):
+    """What Hopper would decide."""
+
+    serializer_class = TaskInput
+    access: ClassVar = {"suggest": Role.VIEWER}
+
+    @extend_schema(request=TaskInput, responses=SuggestionSerializer)
+    @action(detail=False, methods=["post"])
+    def suggest(self, request: Request) -> Response:
+        """Rank the places a task could go to; nothing is stored."""
+        wanted = TaskInput(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        fields: dict[str, Any] = dict(wanted.validated_data)
+        fields.pop("depends_on", None)
+        task = Task(**{"requester": request.user.get_username(), **fields})
+        return Response(SuggestionSerializer(suggestion(task)).data)

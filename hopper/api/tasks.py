@@ -1,0 +1,215 @@
+"""A task with its decision, feedback and counterparts: what several apps know of it, at one address."""
+
+from typing import Any, ClassVar
+
+from django.http import Http404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from feedback import operations as feedback
+from feedback.models import TaskFeedback
+from feedback.serializers import FeedbackInput, FeedbackSerializer
+from hopper.api.places import named_place
+from hopper.common.models import Role
+from hopper.events.models import Event
+from hopper.events.serializers import EventSerializer
+from routing import operations as routing
+from routing.models import Decision, Delegation
+from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer, SuggestionSerializer
+from sync import operations as sync
+from sync.models import ExternalMapping
+from sync.serializers import MappingChange, MappingInput, MappingSerializer
+from tasks import operations as tasks
+from tasks.models import Task
+from tasks.serializers import TaskSerializer
+from tasks.viewsets import TaskViewSet
+
+WRITE_FEEDBACK = dict.fromkeys(("give_feedback", "replace_feedback", "withdraw_feedback"), Role.EXECUTOR)
+LOOKS = dict.fromkeys(("timeline", "decision", "feedback", "external_mappings", "delegations"), Role.VIEWER)
+OPERATE = dict.fromkeys(("route", "record_decision", "add_mapping", "change_mapping", "remove_mapping"), Role.OPERATOR)
+
+
+def suggestion(task: Task) -> dict[str, Any]:
+    """Return what Hopper would decide about the task; nothing is stored."""
+    choice = routing.suggest_for(task=task)
+    found = {name: getattr(choice, name) for name in ("outcome", "confidence", "reasoning", "decided_by")}
+    return {**found, "candidates": [place.as_dict() for place in choice.ranked]}
+
+
+class DetailedTaskSerializer(TaskSerializer):
+    """A task with its decision and its current feedback."""
+
+    decision = DecisionSerializer(read_only=True)
+    feedback = FeedbackSerializer(read_only=True)
+
+    class Meta(TaskSerializer.Meta):
+        fields = [*TaskSerializer.Meta.fields, "decision", "feedback"]
+        read_only_fields = fields
+
+
+class ComposedTaskViewSet(TaskViewSet):
+    """The work: what came in, where it stands, who holds it, why it is there."""
+
+    queryset = Task.objects.with_edges().select_related("decision", "feedback")
+    serializer_class = DetailedTaskSerializer
+    access: ClassVar = {**TaskViewSet.access, **WRITE_FEEDBACK, **LOOKS, **OPERATE}
+
+    def _page(self, rows: Any) -> Response:
+        return self.get_paginated_response(DetailedTaskSerializer(self.paginate_queryset(rows), many=True).data)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("route", bool, description="false stores the task without routing it."),
+            OpenApiParameter("wait", int, description="Seconds to wait for a slow strategy, at most 10."),
+        ],
+        responses={201: DetailedTaskSerializer},
+    )
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Take a task in, route it and answer with the decision."""
+        wanted = self.checked(request)
+        self._visible(list(wanted.get("depends_on", ())), "depends_on")
+        task = tasks.submit_task(actor=self.actor, route=self._flag("route", default=True), **wanted)
+        location = {"Location": f"{request.path.rstrip('/')}/{task.pk}"}
+        return Response(self.read(task), status=status.HTTP_201_CREATED, headers=location)
+
+    @extend_schema(
+        request=None, parameters=[OpenApiParameter("dry_run", bool, description="Decide and store nothing.")],
+        responses={200: DetailedTaskSerializer},
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def route(self, request: Request, pk: str) -> Response:
+        """Route a pending task now; `?dry_run=true` decides and stores nothing."""
+        task = self.get_object()
+        if self._flag("dry_run", default=False):
+            return Response(SuggestionSerializer(suggestion(task)).data)
+        routing.route_task(task=task, actor=self.actor)
+        return Response(self.read(task))
+
+    def _flag(self, name: str, *, default: bool) -> bool:
+        word = self.request.query_params.get(name)
+        if word not in (None, "true", "false"):
+            raise ValidationError({name: ["Send true or false."]})
+        return default if word is None else word == "true"
+
+    @extend_schema(responses=EventSerializer(many=True))
+    @action(detail=True)
+    def timeline(self, request: Request, pk: str) -> Response:
+        """List everything that happened to the task, oldest first."""
+        return Response({"results": EventSerializer(Event.objects.about(self.get_object()), many=True).data})
+
+    @extend_schema(responses=DelegationSerializer(many=True))
+    @action(detail=True)
+    def delegations(self, request: Request, pk: str) -> Response:
+        """List the hops of the task through the tree."""
+        hops = Delegation.objects.of_task(self.get_object())
+        return Response({"results": DelegationSerializer(hops, many=True).data})
+
+    # -- decision
+
+    @extend_schema(responses=DecisionSerializer)
+    @action(detail=True)
+    def decision(self, request: Request, pk: str) -> Response:
+        """Show where the task is to go and why."""
+        found = Decision.objects.for_task(self.get_object()).first()
+        if found is None:
+            raise Http404
+        return Response(DecisionSerializer(found).data)
+
+    @extend_schema(request=DecisionInput, responses=DecisionSerializer)
+    @decision.mapping.put
+    def record_decision(self, request: Request, pk: str) -> Response:
+        """Record a decision that was made outside."""
+        wanted = DecisionInput(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        place = named_place(wanted.validated_data, request.user)
+        reason = wanted.validated_data.get("reasoning", "")
+        made = routing.assign_task(task=self.get_object(), actor=self.actor, reason=reason, **place)
+        return Response(DecisionSerializer(made).data)
+
+    # -- feedback
+
+    @extend_schema(responses=FeedbackSerializer)
+    @action(detail=True)
+    def feedback(self, request: Request, pk: str) -> Response:
+        """Show the current judgement."""
+        return Response(FeedbackSerializer(self._judgement()).data)
+
+    @extend_schema(request=FeedbackInput, responses={201: FeedbackSerializer})
+    @feedback.mapping.post
+    def give_feedback(self, request: Request, pk: str) -> Response:
+        """Judge where the task went and how the work was; Hopper learns from it at once."""
+        return self._judge(replace=False, code=status.HTTP_201_CREATED)
+
+    @extend_schema(request=FeedbackInput, responses=FeedbackSerializer)
+    @feedback.mapping.put
+    def replace_feedback(self, request: Request, pk: str) -> Response:
+        """Replace the judgement: what is left out is forgotten."""
+        return self._judge(replace=True, code=status.HTTP_200_OK)
+
+    @extend_schema(request=None, responses={204: None})
+    @feedback.mapping.delete
+    def withdraw_feedback(self, request: Request, pk: str) -> Response:
+        """Take the judgement back; what it taught is forgotten."""
+        feedback.withdraw_feedback(feedback=self._judgement(), actor=self.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _judgement(self) -> TaskFeedback:
+        found = TaskFeedback.objects.filter(task=self.get_object()).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def _judge(self, *, replace: bool, code: int) -> Response:
+        wanted = FeedbackInput(data=self.request.data)
+        wanted.is_valid(raise_exception=True)
+        given = feedback.record_feedback(
+            task=self.get_object(), actor=self.actor, replace=replace, **wanted.validated_data
+        )
+        return Response(FeedbackSerializer(given).data, status=code)
+
+    # -- counterparts on other platforms
+
+    @extend_schema(responses=MappingSerializer(many=True))
+    @action(detail=True, url_path="external-mappings")
+    def external_mappings(self, request: Request, pk: str) -> Response:
+        """List the task's counterparts on other platforms."""
+        rows = ExternalMapping.objects.of_task(self.get_object())
+        return Response({"results": MappingSerializer(rows, many=True).data})
+
+    @extend_schema(request=MappingInput, responses={201: MappingSerializer})
+    @external_mappings.mapping.post
+    def add_mapping(self, request: Request, pk: str) -> Response:
+        """Tie the task to a counterpart."""
+        made = sync.create_mapping(task=self.get_object(), actor=self.actor, **_valid(MappingInput, request.data))
+        return Response(MappingSerializer(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=MappingChange, responses=MappingSerializer)
+    @action(detail=True, methods=["put"], url_path="external-mappings/(?P<platform>[^/]+)")
+    def change_mapping(self, request: Request, pk: str, platform: str) -> Response:
+        """Change where the counterpart is."""
+        changes = _valid(MappingChange, request.data)
+        changed = sync.change_mapping(mapping=self._mapping(platform), actor=self.actor, **changes)
+        return Response(MappingSerializer(changed).data)
+
+    @extend_schema(request=None, responses={204: None})
+    @change_mapping.mapping.delete
+    def remove_mapping(self, request: Request, pk: str, platform: str) -> Response:
+        """Cut the tie."""
+        sync.delete_mapping(mapping=self._mapping(platform), actor=self.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _mapping(self, platform: str) -> ExternalMapping:
+        found = ExternalMapping.objects.of_task(self.get_object()).filter(platform=platform.replace("\x00", "")).first()
+        if found is None:
+            raise Http404
+        return found
+
+
+def _valid(serializer: type[serializers.Serializer], data: Any) -> dict[str, Any]:
+    wanted = serializer(data=data)
+    wanted.is_valid(raise_exception=True)
+    return dict(wanted.validated_data)

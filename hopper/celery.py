@@ -1,0 +1,18 @@
+"""The Celery app, and everything that happens by the clock on one screen."""
+
+import os
+from datetime import timedelta
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hopper.settings")
+
+app = Celery("hopper")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(related_name="jobs")
+
+# `celery beat` follows this schedule; without a broker `manage.py relay` does.
+app.conf.beat_schedule = {
+    "route what no doorbell rang for": {"task": "routing.route_waiting_tasks", "schedule": timedelta(seconds=5)},
+    "fit the learned factor anew": {"task": "routing.refit", "schedule": timedelta(seconds=60)},
+}

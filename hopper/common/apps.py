@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class CommonConfig(AppConfig):
+    """What every app stands on: errors, ids, columns, database branches, the shape of the API, keys."""
+
+    name = "hopper.common"
+    label = "common"
+
+    def ready(self) -> None:
+        from hopper.common import checks  # noqa: F401 - registers the system checks

@@ -1,0 +1,60 @@
+"""Locks and walks over parent and dependency rows, alike on both databases."""
+
+from django.db import connection
+
+MAX_DEPTH = 16
+
+
+def graph_lock(name: str) -> None:
+    """Let one transaction at a time change the named graph; held until it ends.
+
+    Two check-then-insert writers close a cycle even under `FOR UPDATE` (reliability.md M4). On SQLite
+    every transaction is IMMEDIATE, so the lock is held already.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"hopper:{name}"])
+
+
+def reachable_from(start: str, *, table: str, source: str, target: str, max_depth: int = 1000) -> dict[str, int]:
+    """Return every id that can be reached over `source → target` rows, with its distance in steps.
+
+    `start` itself is at 0. A cycle in the rows ends at `max_depth` instead of running for ever.
+    """
+    quote = connection.ops.quote_name
+    rows, src, dst = quote(table), quote(source), quote(target)
+    walk = f"""
+        WITH RECURSIVE walk(id, depth) AS (
+            SELECT CAST(%s AS text), 0
+            UNION
+            SELECT CAST(r.{dst} AS text), walk.depth + 1 FROM {rows} r JOIN walk ON r.{src} = walk.id
+            WHERE r.{dst} IS NOT NULL AND walk.depth < %s
+        )
+        SELECT id, MIN(depth) FROM walk GROUP BY id
+    """  # noqa: S608 - the names are quoted table and column names of our own models
+    with connection.cursor() as cursor:
+        cursor.execute(walk, [start, max_depth])
+        return dict(cursor.fetchall())
+
+
+def subtree_sql(table: str, *, key: str = "id", parent: str = "parent_id", count: int = 1) -> str:
+    """Return SQL that lists the ids of `count` nodes (parameters) and of everything below them, in one CTE."""
+    marks = ", ".join(["%s"] * count)
+    return f"""(
+        WITH RECURSIVE below(id, depth) AS (
+            SELECT {key}, 0 FROM {table} WHERE {key} IN ({marks})
+            UNION
+            SELECT n.{key}, below.depth + 1 FROM {table} n JOIN below ON n.{parent} = below.id
+            WHERE below.depth < {MAX_DEPTH}
+        ) SELECT id FROM below)"""  # noqa: S608 - names of our own tables; values are parameters
+
+
+def path_sql(table: str, *, key: str = "id", parent: str = "parent_id") -> str:
+    """Return SQL that lists the ids of one node (the parameter) and of everything above it, in one CTE."""
+    return f"""(
+        WITH RECURSIVE above(id, parent, depth) AS (
+            SELECT {key}, {parent}, 0 FROM {table} WHERE {key} = %s
+            UNION
+            SELECT n.{key}, n.{parent}, above.depth + 1 FROM {table} n JOIN above ON n.{key} = above.parent
+            WHERE above.depth < {MAX_DEPTH}
+        ) SELECT id FROM above)"""  # noqa: S608 - names of our own tables; values are parameters

@@ -1,0 +1,64 @@
+"""Settings from the environment, read tolerantly: a bad value becomes a system check, never a traceback."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import environ
+
+
+@dataclass(frozen=True)
+class BadSetting:
+    """A variable whose value could not be read; `default` is used instead."""
+
+    name: str
+    wanted: str
+
+
+@dataclass
+class TolerantEnv:
+    """Reads variables by django-environ and remembers what it could not read."""
+
+    file: Path
+    problems: list[BadSetting] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._env = environ.Env()
+        if self.file.is_file():
+            environ.Env.read_env(str(self.file))
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._env.str(name, default=default) or default
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        word = self.text(name).lower()
+        if word and word not in {*self._env.BOOLEAN_TRUE_STRINGS, "false", "off", "no", "n", "0"}:
+            return self._refuse(name, "true or false", default)
+        return self._env.bool(name, default=default) if word else default
+
+    def whole(self, name: str, *, default: int, minimum: int = 0) -> int:
+        try:
+            value = int(self.text(name, str(default)))
+        except ValueError:
+            return self._refuse(name, "a whole number", default)
+        return value if value >= minimum else self._refuse(name, f"a whole number of {minimum} or more", default)
+
+    def share(self, name: str, *, default: float) -> float:
+        try:
+            value = float(self.text(name, str(default)))
+        except ValueError:
+            return self._refuse(name, "a number from 0 to 1", default)
+        return value if 0 <= value <= 1 else self._refuse(name, "a number from 0 to 1", default)
+
+    def words(self, name: str, *, default: list[str]) -> list[str]:
+        return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
+
+    def url(self, name: str, *, default: str, schemes: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value and value.split(":", 1)[0] not in schemes:
+            return self._refuse(name, f"a URL that begins with {' or '.join(s + '://' for s in schemes)}", default)
+        return value
+
+    def _refuse(self, name: str, wanted: str, default: Any) -> Any:
+        self.problems.append(BadSetting(name, wanted))
+        return default

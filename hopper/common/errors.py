@@ -1,0 +1,40 @@
+"""The root of every error that Hopper raises on purpose."""
+
+from typing import Any
+
+
+class HopperError(Exception):
+    """Something Hopper refuses, in words that say what to do.
+
+    `code` is stable and for programs, `message` is for people, `context` carries the values in it;
+    `status` is the HTTP status that the API answers with, `field` the input that was at fault.
+    """
+
+    code = "refused"
+    status = 409
+    field: str | None = None
+
+    def __init__(self, message: str = "", *, field: str | None = None, **context: Any) -> None:
+        self.message = message or (self.__doc__ or "").strip().splitlines()[0]
+        self.context = context
+        self.field = field or self.field
+        super().__init__(self.message)
+
+
+class Invalid(HopperError):
+    """The input breaks a rule of the data model; `errors` names each field."""
+
+    code = "invalid"
+    status = 400
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        self.errors = errors
+        field = next(iter(errors), None)
+        super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()), field=field)
+
+
+class Gone(HopperError):
+    """The row is no longer there."""
+
+    code = "not_found"
+    status = 404

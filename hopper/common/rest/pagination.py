@@ -1,0 +1,201 @@
+"""Keyset pages: stable while rows are inserted, as fast on page 1,000 as on page 1."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import ValidationError as FieldError
+from django.db.models import F, Model, Q, QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hopper.common.db.info import estimate_rows
+
+DEFAULT_SIZE = 50
+LARGEST_SIZE = 100
+DEEPEST_SKIP = 10_000
+
+
+@dataclass(frozen=True)
+class Key:
+    """One part of an ordering: an expression that is never null, and its direction."""
+
+    name: str
+    expression: Any
+    descending: bool
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The last row seen, as its key values, and which way to read on."""
+
+    ordering: str
+    values: list[Any]
+    backwards: bool = False
+
+    def encode(self) -> str:
+        text = json.dumps([self.ordering, self.values, self.backwards], default=str)
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Read a cursor back.
+
+        :raises ValidationError: if it is not one of ours
+        """
+        try:
+            ordering, values, backwards = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            if not (isinstance(ordering, str) and isinstance(values, list) and isinstance(backwards, bool)):
+                raise TypeError
+        except (binascii.Error, ValueError, TypeError) as error:
+            raise ValidationError(
+                {"cursor": ["This cursor is damaged: take `next` from a page, or leave it out to begin anew."]}
+            ) from error
+        return cls(ordering, values, backwards)
+
+
+class KeysetPagination(BasePagination):
+    """Pages by the values of the last row instead of an offset.
+
+    The view's `orderings` names what may be ordered by: `{"due_at": Coalesce("due_at", …)}`, each
+    expression non-null; the primary key always comes last, so that no two rows tie.
+    """
+
+    parameters = ("cursor", "page_size", "ordering", "count", "skip", "limit")
+
+    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Any]:
+        self.request, self.queryset, self.view = request, queryset, view
+        self.size = self._whole("page_size" if "limit" not in request.query_params else "limit", DEFAULT_SIZE, 1)
+        self.size = min(self.size, LARGEST_SIZE)
+        self.cursor = self._read_cursor()
+        self.skip = self._whole("skip", 0, 0, DEEPEST_SKIP)
+        backwards = bool(self.cursor and self.cursor.backwards)
+        rows = list(self._page_query(backwards)[self.skip : self.skip + self.size + 1])
+        self.has_more = len(rows) > self.size
+        self.page = rows[: self.size][::-1] if backwards else rows[: self.size]
+        self.has_next = bool(self.page) and (self.has_more or backwards)
+        self.has_previous = bool(self.page) and (self.has_more if backwards else bool(self.cursor or self.skip))
+        return self.page
+
+    def get_paginated_response(self, data: Any) -> Response:
+        page: dict[str, Any] = {"next": self._link(backwards=False), "previous": self._link(backwards=True)}
+        return Response(page | self._count() | {"results": data})
+
+    @cached_property
+    def ordering(self) -> str:
+        return self.request.query_params.get("ordering") or self.view.default_ordering
+
+    @cached_property
+    def keys(self) -> list[Key]:
+        orderings = self.view.orderings
+        keys = []
+        for part in self.ordering.split(","):
+            name = part.strip().removeprefix("-")
+            if name not in orderings:
+                raise ValidationError({"ordering": [f"{name!r} is no ordering: use one of {', '.join(orderings)}."]})
+            keys.append(Key(f"_key{len(keys)}", _expression(orderings[name]), part.strip().startswith("-")))
+        return [*keys, Key("pk", F("pk"), keys[-1].descending)]
+
+    def _page_query(self, backwards: bool) -> QuerySet:
+        queryset = self.queryset.annotate(**{key.name: key.expression for key in self.keys[:-1]})
+        order = [("-" if key.descending != backwards else "") + key.name for key in self.keys]
+        if self.cursor:
+            queryset = queryset.filter(self._beyond(queryset, self.cursor))
+        return queryset.order_by(*order)
+
+    def _beyond(self, queryset: QuerySet, cursor: Cursor) -> Q:
+        """Return `k0 > v0 or (k0 = v0 and (k1 > v1 or …))`, each in its own direction."""
+        values = [_parse(queryset, key, value) for key, value in zip(self.keys, cursor.values, strict=True)]
+        beyond = Q()
+        for key, value in reversed(list(zip(self.keys, values, strict=True))):
+            further = "lt" if key.descending != cursor.backwards else "gt"
+            step = Q(**{f"{key.name}__{further}": value})
+            beyond = step | (Q(**{key.name: value}) & beyond) if beyond else step
+        first, value = self.keys[0], values[0]
+        bound = "lte" if first.descending != cursor.backwards else "gte"  # redundant, but an index can use it
+        return Q(**{f"{first.name}__{bound}": value}) & beyond
+
+    def _read_cursor(self) -> Cursor | None:
+        text = self.request.query_params.get("cursor")
+        if not text:
+            return None
+        cursor = Cursor.decode(text)
+        if cursor.ordering != self.ordering or len(cursor.values) != len(self.keys):
+            raise ValidationError({"cursor": ["This cursor belongs to another ordering: begin anew without it."]})
+        return cursor
+
+    def _link(self, *, backwards: bool) -> str | None:
+        if not (self.has_previous if backwards else self.has_next):
+            return None
+        edge = self.page[0] if backwards else self.page[-1]
+        values = [_value(edge, key.name) for key in self.keys]
+        params = {name: value for name, value in self.request.query_params.items() if name not in ("cursor", "skip")}
+        params["cursor"] = Cursor(self.ordering, values, backwards).encode()
+        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode(params)}")
+
+    def _count(self) -> dict[str, int]:
+        match self.request.query_params.get("count"):
+            case None:
+                return {}
+            case "exact":
+                return {"count": self.queryset.count()}
+            case "estimate":
+                return {"count": estimate_rows(self.queryset)}
+            case _:
+                raise ValidationError({"count": ["Ask for count=exact or count=estimate."]})
+
+    def _whole(self, name: str, default: int, minimum: int, maximum: int | None = None) -> int:
+        text = self.request.query_params.get(name, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) < minimum:
+            raise ValidationError({name: [f"Send a whole number of {minimum} or more."]})
+        if maximum is not None and int(text) > maximum:
+            raise ValidationError({name: [f"At most {maximum}: follow `next` instead of skipping deeper."]})
+        return int(text)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        orderings = ", ".join(getattr(view, "orderings", {}))
+        texts = {
+            "cursor": ("string", "From `next` or `previous` of a page."),
+            "page_size": ("integer", f"At most {LARGEST_SIZE}."),
+            "ordering": ("string", f"Comma-separated, `-` for descending: {orderings}."),
+            "count": ("string", "`exact` or `estimate`: adds `count` to the page."),
+            "skip": ("integer", f"At most {DEEPEST_SKIP}."),
+            "limit": ("integer", "Another name for page_size."),
+        }
+        return [
+            {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": kind}}
+            for name, (kind, text) in texts.items()
+        ]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": link, "previous": link, "count": {"type": "integer"}, "results": schema},
+        }
+
+
+def _expression(entry: Any) -> Any:
+    return F(entry) if isinstance(entry, str) else entry
+
+
+def _value(row: Any, name: str) -> Any:
+    value = row.pk if name == "pk" and isinstance(row, Model) else getattr(row, name)
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _parse(queryset: QuerySet, key: Key, value: Any) -> Any:
+    field = queryset.model._meta.pk if key.name == "pk" else queryset.query.annotations[key.name].output_field
+    try:
+        if value is None:
+            raise ValueError
+        return field.to_python(value)
+    except (FieldError, ValueError, TypeError) as error:
+        raise ValidationError({"cursor": ["This cursor is damaged: begin anew without it."]}) from error

@@ -1,0 +1,19 @@
+"""Deny unless declared: a view names the role each of its actions needs."""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from hopper.common.models import Role
+
+
+class DenyUnlessDeclared(BasePermission):
+    """Allows an action only to the role that the view's `access` table names for it."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        needed: Role | None = getattr(view, "access", {}).get(view.action)
+        if request.user is None or needed is None:
+            return False
+        self.message = f"This needs the role {needed.value}; yours is {request.user.role.value}."
+        return bool(request.user.may(needed))

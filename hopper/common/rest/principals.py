@@ -1,0 +1,36 @@
+"""Who is asking: one shape for an API key and for a signed-in person."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hopper.common.models import ApiKey, Role
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is asking, what they may do, and which branches and projects they may see (empty: all)."""
+
+    name: str
+    role: Role
+    instances: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    is_person: bool = False
+
+    is_authenticated = True
+    is_active = True
+
+    @classmethod
+    def of_key(cls, key: ApiKey) -> "Principal":
+        return cls(key.name, Role(key.role), tuple(key.instances), tuple(key.projects))
+
+    @classmethod
+    def of_user(cls, user: Any) -> "Principal":
+        role = Role.ADMINISTRATOR if user.is_superuser else Role.OPERATOR if user.is_staff else Role.VIEWER
+        return cls(user.get_username(), role, is_person=True)
+
+    def may(self, role: Role) -> bool:
+        """Tell whether this principal's role includes `role`."""
+        return self.role.rank >= role.rank
+
+    def get_username(self) -> str:
+        return self.name

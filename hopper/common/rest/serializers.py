@@ -1,0 +1,145 @@
+"""Serializers: strict on the way in, lean on the way out."""
+
+import unicodedata
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from django.db import models
+from rest_framework import serializers
+
+from hopper.common.fields import Levels, Tags, normalise_levels, normalise_tags
+
+BIDI = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"))
+
+
+class StrictCharField(serializers.CharField):
+    """Text that is text: no number is read as one; NFC, without control and bidi characters."""
+
+    default_error_messages = {"invalid": "Send a text in quotes."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text = unicodedata.normalize("NFC", data).translate(BIDI)
+        return super().to_internal_value("".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc"))
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str) and "\x00" in data:
+            raise serializers.ValidationError("The text has a NUL character: remove it.")
+        return super().run_validation(data)
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """true or false, nothing that looks like it."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("Send true or false, without quotes.")
+        return data
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer; 1.0 and "1" are none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class TagsField(serializers.ListField):
+    """A list of tags; comes back sorted, case-folded, each once."""
+
+    child = serializers.CharField(max_length=64)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        return normalise_tags(data) if isinstance(data, list) else self.fail("not_a_list", input_type=type(data))
+
+    def to_representation(self, data: Any) -> Any:
+        return data
+
+
+class LevelsField(serializers.JSONField):
+    """Skills as `["python"]`, `{"python": 4}` or `{"languages": ["python"]}`; comes back as `{"python": 4}`."""
+
+    def __init__(self, *args: Any, level: int, **kwargs: Any) -> None:
+        self.level = level
+        super().__init__(*args, **kwargs)
+
+    def to_internal_value(self, data: Any) -> dict[str, int]:
+        return normalise_levels(data, default=self.level)
+
+
+class StrictSerializer(serializers.Serializer):
+    """Refuses fields that it does not know or may not write."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            writable = {name for name, field in self.fields.items() if not field.read_only}
+            unknown = sorted(set(data) - writable)
+            if unknown:
+                raise serializers.ValidationError({name: [self.refusal(name)] for name in unknown})
+        return super().to_internal_value(data)
+
+    def refusal(self, name: str) -> str:
+        """Return the sentence for a field that may not be sent."""
+        if name in self.fields:
+            return "Hopper sets this field itself: leave it out."
+        writable = sorted(name for name, field in self.fields.items() if not field.read_only)
+        return f"There is no field {name[:60]!r}. Known: {', '.join(writable)}."
+
+
+class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer):
+    """A strict serializer whose fields come from a model."""
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.CharField: StrictCharField,
+        models.TextField: StrictCharField,
+        models.BooleanField: StrictBooleanField,
+        models.IntegerField: StrictIntegerField,
+        models.PositiveIntegerField: StrictIntegerField,
+        models.PositiveSmallIntegerField: StrictIntegerField,
+        Tags: TagsField,
+    }
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        if isinstance(model_field, Levels):
+            return LevelsField, {"level": model_field.level, "required": False}
+        field_class, options = super().build_standard_field(field_name, model_field)
+        if field_class is TagsField:
+            return TagsField, {"required": False}
+        return field_class, options
+
+
+class LeanSerializer(StrictModelSerializer):
+    """Reads columns straight from the row; the renderer knows how to write them.
+
+    Measured against ModelSerializer on a page of 50 tasks in `bench.http`.
+    """
+
+    @cached_property
+    def _columns(self) -> list[tuple[str, Callable[[Any], Any]]]:
+        return [(field.field_name, _reader(field)) for field in self._readable_fields]
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return {name: read(instance) for name, read in self._columns}
+
+
+def _reader(field: Any) -> Callable[[Any], Any]:
+    if isinstance(field, serializers.PrimaryKeyRelatedField):
+        attribute = f"{field.source}_id"
+        return lambda row: getattr(row, attribute)
+    if isinstance(field, serializers.BaseSerializer):
+        return lambda row: _nested(field, row)
+    if isinstance(field, serializers.SerializerMethodField):
+        method = getattr(field.parent, field.method_name)
+        return lambda row: method(row)
+    source = field.source
+    return lambda row: getattr(row, source)
+
+
+def _nested(field: Any, row: Any) -> Any:
+    value = getattr(row, field.source, None)
+    return None if value is None else field.to_representation(value)

@@ -1,0 +1,89 @@
+"""The shape of every door of the API: scoped rows in, one operation call, a row out."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import Http404
+from rest_framework import mixins, status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from hopper.common.models import Role
+
+READ_ACCESS = {"list": Role.VIEWER, "retrieve": Role.VIEWER}
+CHANGE_ACCESS = {**READ_ACCESS} | dict.fromkeys(("create", "update", "partial_update", "destroy"), Role.OPERATOR)
+
+
+class ScopedViewSet(viewsets.GenericViewSet):
+    """Rows that the principal may see; what it may not see does not exist."""
+
+    access: ClassVar[dict[str, Role]] = READ_ACCESS
+    orderings: ClassVar[dict[str, Any]] = {"created_at": "created_at"}
+    default_ordering = "-created_at"
+    lookup_value_regex = "[^/]+"
+
+    @property
+    def actor(self) -> str:
+        return str(self.request.user.get_username())
+
+    def get_queryset(self) -> QuerySet:
+        return super().get_queryset().for_principal(self.request.user)
+
+    def get_object(self) -> Any:
+        if "\x00" in str(self.kwargs.get(self.lookup_url_kwarg or self.lookup_field)):
+            raise Http404
+        return super().get_object()
+
+
+class ReadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedViewSet):
+    """Rows that nobody writes through the API."""
+
+
+class OperatedViewSet(ReadViewSet):
+    """Rows that are written by operations: `create_row`, `change_row` and `delete_row` name them."""
+
+    access = CHANGE_ACCESS
+    write_serializer_class: type[BaseSerializer]
+    create_row: Callable[..., Any]
+    change_row: Callable[..., Any]
+    delete_row: Callable[..., Any]
+    row_name: str
+
+    def get_serializer_class(self) -> type[BaseSerializer]:
+        if self.action in ("create", "update", "partial_update"):
+            return self.write_serializer_class
+        return super().get_serializer_class()
+
+    def read(self, row: Any) -> Any:
+        """Return the row as a client sees it."""
+        fresh = self.get_queryset().filter(pk=row.pk).first() or row
+        return self.serializer_class(fresh, context=self.get_serializer_context()).data
+
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        row = self.create_row(actor=self.actor, **self.checked(request))
+        return Response(
+            self.read(row), status=status.HTTP_201_CREATED, headers={"Location": f"{request.path.rstrip('/')}/{row.pk}"}
+        )
+
+    def update(self, request: Request, *, partial: bool = False, **kwargs: Any) -> Response:
+        row = self.get_object()
+        changes = self.checked(request, row, partial=partial)
+        return Response(self.read(self.change_row(**{self.row_name: row}, actor=self.actor, **changes)))
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        return self.update(request, partial=True, **kwargs)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        self.delete_row(**{self.row_name: self.get_object()}, actor=self.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def checked(self, request: Request, row: Any = None, *, partial: bool = False) -> dict[str, Any]:
+        """Return the validated input.
+
+        :raises ValidationError: naming each field that is wrong
+        """
+        serializer = self.get_serializer(row, data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)

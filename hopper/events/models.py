@@ -1,0 +1,43 @@
+"""The append-only log."""
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from hopper.common.models import Timestamped
+from hopper.events.querysets import EventQuerySet
+
+
+class Event(Timestamped):
+    """Something that happened to one row; never changed, never deleted.
+
+    `version` rises by one for each event of the same row, so readers can tell order and gaps.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    event_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    type = models.CharField(max_length=100)
+    aggregate_type = models.CharField(max_length=50)
+    aggregate_id = models.CharField(max_length=100)
+    version = models.PositiveBigIntegerField()
+    actor = models.CharField(max_length=200)
+    schema_version = models.PositiveSmallIntegerField(default=1, db_default=1)
+    payload = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    occurred_at = models.DateTimeField(default=timezone.now, db_default=Now())
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "events"
+        constraints = [
+            models.UniqueConstraint(name="one_event_per_version", fields=["aggregate_type", "aggregate_id", "version"]),
+        ]
+        indexes = [
+            models.Index(name="idx_events_type", fields=["type", "id"]),
+            models.Index(name="idx_events_occurred_at", fields=["occurred_at", "id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.aggregate_id} v{self.version}"

@@ -1,0 +1,146 @@
+"""Writing rows with their event, in one transaction; every app's operations stand on these."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models.deletion import ProtectedError
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+
+from hopper.common.errors import Gone, HopperError, Invalid
+from hopper.common.jobs import ring
+from hopper.events.models import Event
+
+Row = TypeVar("Row", bound=models.Model)
+BATCH = 1000
+
+
+class StillInUse(HopperError):
+    """Other rows stand on this one, so it cannot be deleted."""
+
+    code = "still_in_use"
+
+
+def record_event(kind: str, row: models.Model, *, actor: str, **payload: Any) -> Event:
+    """Append what happened to the row, in the caller's transaction, and ring for whoever waits for it."""
+    event = Event.objects.create(**_entry(kind, row, actor, payload))
+    for job in settings.DOORBELLS.get(kind, ()):
+        ring(job, row.pk)
+    return event
+
+
+def record_events(
+    kind: str, rows: Sequence[models.Model], *, actor: str, payload: Callable[[Any], dict[str, Any]] | None = None
+) -> None:
+    """Append the same kind of event for many rows; the sweep, not a doorbell, sees to what follows."""
+    entries = (Event(**_entry(kind, row, actor, payload(row) if payload else {})) for row in rows)
+    Event.objects.bulk_create(entries, batch_size=BATCH)
+
+
+def _entry(kind: str, row: models.Model, actor: str, payload: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": kind, "actor": actor, "payload": payload, "version": _next_version(row),
+        "aggregate_type": row._meta.label_lower, "aggregate_id": str(row.pk),
+    }  # fmt: skip
+
+
+def _next_version(row: models.Model) -> Any:
+    """The row's version, or the next above the log's highest: a reloaded row never collides with its past."""
+    seen = Event.objects.filter(aggregate_type=row._meta.label_lower, aggregate_id=str(row.pk))
+    highest = seen.order_by("-version").values("version")[:1]
+    wanted = models.Value(getattr(row, "version", 1), models.BigIntegerField())
+    return Greatest(Coalesce(models.Subquery(highest), models.Value(0)) + 1, wanted)
+
+
+def check_row(row: models.Model, *, exclude: Iterable[str] = (), unique: bool = True) -> None:
+    """Check every field of the row, and that no other row holds its place.
+
+    CHECK constraints are left to the database: Django would ask it one query for each.
+
+    :raises Invalid: naming the fields
+    """
+    errors: dict[str, list[str]] = {}
+    checks: list[Callable[[], None]] = [lambda: row.clean_fields(exclude=set(exclude)), row.clean]
+    if unique:
+        checks.append(lambda: row.validate_unique(exclude=set(exclude)))
+        checks += [partial(rule.validate, type(row), row) for rule in row._meta.constraints if _is_unique(rule)]
+    for check in checks:
+        try:
+            check()
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+    if errors:
+        raise Invalid(ValidationError(errors).message_dict)
+
+
+def _is_unique(rule: models.BaseConstraint) -> bool:
+    return isinstance(rule, models.UniqueConstraint)
+
+
+@transaction.atomic
+def create_row(row: Row, *, kind: str, actor: str, unique: bool = True, **payload: Any) -> Row:
+    """Store a new row with its event; `unique=False` spares the look for a twin where none can be.
+
+    :raises Invalid: if a field or constraint is broken
+    """
+    check_row(row, unique=unique)
+    row.save(force_insert=True)
+    record_event(kind, row, actor=actor, **payload)
+    return row
+
+
+def lock_row(row: Row) -> Row:
+    """Return the row as it now stands, locked until the transaction ends.
+
+    :raises Gone: if it was deleted meanwhile
+    """
+    fresh = type(row)._default_manager.select_for_update().filter(pk=row.pk).first()
+    if fresh is None:
+        raise Gone(f"{row._meta.verbose_name.capitalize()} {row.pk} is no longer there.")
+    return fresh
+
+
+def save_row(row: Row, *, kind: str, actor: str, **payload: Any) -> Row:
+    """Store a changed, locked row with its next version and event."""
+    row.version += 1  # type: ignore[attr-defined]
+    row.updated_at = timezone.now()  # type: ignore[attr-defined]
+    row.save(force_update=True)
+    record_event(kind, row, actor=actor, **payload)
+    return row
+
+
+@transaction.atomic
+def change_row(row: Row, *, kind: str, actor: str, changes: dict[str, Any]) -> Row:
+    """Change fields of a row; what stays the same is neither written nor told.
+
+    :raises Invalid: if a field or constraint is broken
+    """
+    row = lock_row(row)
+    changed = sorted(name for name, value in changes.items() if getattr(row, name) != value)
+    if not changed:
+        return row
+    for name in changed:
+        setattr(row, name, changes[name])
+    check_row(row)
+    return save_row(row, kind=kind, actor=actor, changed=changed)
+
+
+@transaction.atomic
+def delete_row(row: models.Model, *, kind: str, actor: str) -> None:
+    """Delete a row; its events stay.
+
+    :raises StillInUse: if other rows stand on it
+    """
+    row = lock_row(row)
+    record_event(kind, row, actor=actor)
+    try:
+        row.delete()
+    except ProtectedError as error:
+        users = sorted({str(other._meta.verbose_name_plural) for other in error.protected_objects})
+        raise StillInUse(
+            f"{row._meta.verbose_name.capitalize()} {row.pk} still has {' and '.join(users)}: move them first."
+        ) from error

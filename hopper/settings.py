@@ -1,0 +1,255 @@
+"""Hopper's settings, read from the environment; `.env.example` documents every variable.
+
+A bad value never stops the import: it is replaced by the default and reported by `manage.py check`.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+from hopper.common.db.options import SCHEMES, database_from_url
+from hopper.common.env import TolerantEnv
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+env = TolerantEnv(BASE_DIR / ".env")
+BAD_SETTINGS = env.problems
+
+# -- security ---------------------------------------------------------------------------------------------
+
+
+def _kept_secret() -> str:
+    """Return this installation's own key, made at the first start and readable by its owner only."""
+    file = VAR_DIR / "secret_key"
+    try:
+        VAR_DIR.mkdir(exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(secrets.token_urlsafe(64))
+    except FileExistsError:
+        pass
+    except OSError:
+        return secrets.token_urlsafe(64)  # read-only folder: sessions end with the process (check hopper.W001)
+    return file.read_text() or secrets.token_urlsafe(64)
+
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY_IS_GIVEN = bool(env.text("SECRET_KEY"))
+SECRET_KEY = env.text("SECRET_KEY") or _kept_secret()
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
+KEY_PEPPERS = dict(enumerate(env.words("KEY_PEPPERS", default=[SECRET_KEY]), start=1))
+HTTPS = env.flag("HTTPS", default=False)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY", default=False) else None
+SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_NAME = "__Host-hopper" if HTTPS else "hopper"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 28_800
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5_242_880
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {},
+        "MinimumLengthValidator": {"min_length": 12},
+        "CommonPasswordValidator": {},
+        "NumericPasswordValidator": {},
+    }.items()
+]
+
+# -- apps -------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "tree_queries",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "health_check",
+    "hopper.common",
+    "hopper.events",
+    "instances",
+    "projects",
+    "tasks",
+    "routing",
+    "feedback",
+    "sync",
+    "hopper",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "hopper.urls"
+WSGI_APPLICATION = "hopper.wsgi.application"
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # serves every app's files without a collectstatic step
+
+# -- database and cache -----------------------------------------------------------------------------------
+
+DATABASE_URL = env.url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'hopper.db'}", schemes=SCHEMES)
+POOL_SIZE = env.whole("DB_POOL_SIZE", default=0)
+DATABASES = {
+    "default": database_from_url(
+        DATABASE_URL, pool_size=POOL_SIZE, max_overflow=env.whole("DB_POOL_MAX_OVERFLOW", default=10)
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.url("REDIS_URL", default="", schemes=("redis", "rediss"))
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+READINESS = ["health_check.Database"]
+
+# -- work in the background ---------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True  # with the next: a killed worker's job runs again (reliability.md M8, M9)
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "visibility_timeout": 900,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "health_check_interval": 30,
+    }
+    if REDIS_URL
+    else {}
+)
+# Which event rings which job, right after its commit.
+DOORBELLS = {
+    "task.submitted": ["routing.route_task"],
+    "task.returned": ["routing.route_task"],
+    "task.retried": ["routing.route_task"],
+}
+
+# -- tasks --------------------------------------------------------------------------------------------------
+
+LEASE_SECONDS = env.whole("LEASE_SECONDS", default=600, minimum=1)
+
+# -- API ----------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "hopper.common.rest.authentication.ApiKeyAuthentication",
+        "hopper.common.rest.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["hopper.common.rest.permissions.DenyUnlessDeclared"],
+    "DEFAULT_PARSER_CLASSES": ["hopper.common.rest.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["hopper.common.rest.renderers.FastJSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "hopper.common.rest.pagination.KeysetPagination",
+    "DEFAULT_FILTER_BACKENDS": [
+        "hopper.common.rest.filters.StrictFilterBackend",
+        "hopper.common.rest.filters.SearchBackend",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "hopper.common.rest.problem.ProblemSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "TEST_REQUEST_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "hopper.common.rest.problem.ProblemHandler",
+    "EXCEPTION_FORMATTER_CLASS": "hopper.common.rest.problem.ProblemFormatter",
+    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "413", "415"],
+    "ERROR_SCHEMAS": dict.fromkeys(
+        ["400", "401", "403", "404", "409", "413", "415"], "hopper.common.rest.problem.ProblemSerializer"
+    ),
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Hopper",
+    "DESCRIPTION": "Routes tasks to whoever is best able to do them, says why, and learns.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatusEnum": "tasks.models.Task.Status.choices",
+        "InstanceStatusEnum": "instances.models.Instance.Status.choices",
+        "DelegationStatusEnum": "routing.models.Delegation.Status.choices",
+        "TaskSourceEnum": "tasks.models.Task.Source.choices",
+        "EpisodeSourceEnum": "routing.models.Episode.Source.choices",
+        "PatternSourceEnum": "routing.models.Pattern.Source.choices",
+        "FeedbackSourceEnum": "feedback.models.TaskFeedback.Source.choices",
+    },
+}
+
+# -- admin --------------------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Hopper",
+    "SITE_HEADER": "Hopper",
+    "SITE_SYMBOL": "alt_route",
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "feedback.pages.dashboard",
+    "SIDEBAR": {"navigation": "feedback.pages.navigation"},
+}
+
+# -- language, time, logs -----------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"django.db.backends": {"level": "DEBUG" if env.flag("LOG_SQL", default=False) else "WARNING"}},
+}

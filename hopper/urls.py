@@ -1,0 +1,30 @@
+"""Every address of Hopper."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from health_check.views import HealthCheckView
+
+from feedback.pages import review_queue
+from hopper.api import router
+from hopper.api.review import ReviewViewSet
+from hopper.common.rest.problem import not_found
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/review/", admin.site.admin_view(review_queue), name="review-queue"),
+    path("admin/", admin.site.urls),
+    re_path(r"^api/v1/review/(?P<pk>[^/]+)/?$", ReviewViewSet.as_view({"post": "answer"}), name="review-answer"),
+    path("api/v1/", include(router.urls)),
+    path("api/schema/", SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]), name="schema"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", permission_classes=[], authentication_classes=[]),
+        name="docs",
+    ),
+    re_path(r"^api/", not_found),
+    path("healthz", HealthCheckView.as_view(checks=[]), name="healthz"),
+    path("readyz", HealthCheckView.as_view(checks=settings.READINESS), name="readyz"),
+]

@@ -1,0 +1,86 @@
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hopper.common.models import Role
+from hopper.common.rest.viewsets import CHANGE_ACCESS, OperatedViewSet
+from instances import operations
+from instances.filters import InstanceFilter
+from instances.models import Instance
+from instances.serializers import InstanceInput, InstanceSerializer
+
+VERBS = {
+    "start": operations.start_instance,
+    "pause": operations.pause_instance,
+    "resume": operations.resume_instance,
+    "terminate": operations.terminate_instance,
+}
+LOOKS = dict.fromkeys(("children", "ancestors", "descendants", "hierarchy"), Role.VIEWER)
+
+
+class InstanceViewSet(OperatedViewSet):
+    """The tree of Hoppers."""
+
+    queryset = Instance.objects.all()
+    serializer_class = InstanceSerializer
+    write_serializer_class = InstanceInput
+    filterset_class = InstanceFilter
+    access = {**CHANGE_ACCESS, **LOOKS, **dict.fromkeys(VERBS, Role.OPERATOR)}
+    orderings: ClassVar = {"created_at": "created_at", "name": "name", "scope": "scope", "status": "status"}
+    default_ordering = "created_at"
+    row_name = "instance"
+    create_row = staticmethod(operations.create_instance)
+    change_row = staticmethod(operations.change_instance)
+    delete_row = staticmethod(operations.delete_instance)
+
+    def _page(self, rows: Any) -> Response:
+        page = self.paginate_queryset(rows.for_principal(self.request.user))
+        return self.get_paginated_response(self.serializer_class(page, many=True).data)
+
+    @extend_schema(responses=InstanceSerializer(many=True))
+    @action(detail=True)
+    def children(self, request: Request, pk: str) -> Response:
+        """List the instances directly below this one."""
+        return self._page(Instance.objects.children_of(self.get_object()))
+
+    @extend_schema(responses=InstanceSerializer(many=True))
+    @action(detail=True)
+    def ancestors(self, request: Request, pk: str) -> Response:
+        """List the instances above this one."""
+        return self._page(Instance.objects.ancestors_of(self.get_object()))
+
+    @extend_schema(responses=InstanceSerializer(many=True))
+    @action(detail=True)
+    def descendants(self, request: Request, pk: str) -> Response:
+        """List the instances below this one at any depth."""
+        return self._page(Instance.objects.descendants_of(self.get_object()))
+
+    @extend_schema(request=None, responses=InstanceSerializer)
+    @action(detail=True, methods=["post"])
+    def start(self, request: Request, pk: str) -> Response:
+        """Let a created instance take work."""
+        return self._move("start")
+
+    @extend_schema(request=None, responses=InstanceSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: str) -> Response:
+        """Drain an active instance."""
+        return self._move("pause")
+
+    @extend_schema(request=None, responses=InstanceSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Let a paused instance take work again."""
+        return self._move("resume")
+
+    @extend_schema(request=None, responses=InstanceSerializer)
+    @action(detail=True, methods=["post"])
+    def terminate(self, request: Request, pk: str) -> Response:
+        """End an instance for good."""
+        return self._move("terminate")
+
+    def _move(self, verb: str) -> Response:
+        return Response(self.read(VERBS[verb](instance=self.get_object(), actor=self.actor)))

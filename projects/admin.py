@@ -1,0 +1,53 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from hopper.common.admin import OperatedAdmin
+from projects import operations
+from projects.models import Project
+
+
+@admin.register(Project)
+class ProjectAdmin(OperatedAdmin):
+    """Register destinations, see how much each has to do."""
+
+    list_display = ["name", "executor_type", "velocity", "capacity", "open_tasks", "instance", "is_active"]
+    list_filter = ["is_active", "executor_type", "velocity"]
+    list_select_related = ["instance"]
+    search_fields = ["name", "slug", "repository"]
+    autocomplete_fields = ["instance"]
+    readonly_fields = ["created_by", "created_at", "updated_at", "last_sync", "version"]
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "is_active", "instance", "repository"]}),
+        ("What it can do", {"fields": ["capabilities", "tags", "executor_type", "executor_config", "auto_claim"]}),
+        ("How much and how fast", {"fields": ["velocity", "capacity", "capacity_cost", "priority_boost", "sla"]}),
+        ("How it is reached", {"fields": ["webhook_url", "api_endpoint", "sync_config"]}),
+        ("History", {"fields": readonly_fields}),
+    ]
+    prepopulated_fields = {"slug": ["name"]}
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet:
+        return super().get_queryset(request).with_statistics()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [*self.readonly_fields, "name"] if obj else self.readonly_fields
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, list[str]]:
+        return {} if obj else self.prepopulated_fields
+
+    @admin.display(description="Open tasks")
+    def open_tasks(self, project: Any) -> int:
+        return sum(
+            getattr(project, f"{status}_tasks") for status in ("pending", "routed", "claimed", "in_progress", "blocked")
+        )
+
+    def create_row(self, *, actor: str, **fields: Any) -> Project:
+        return operations.register_project(actor=actor, **fields)
+
+    def change_row(self, row: Project, *, actor: str, **changes: Any) -> Project:
+        return operations.change_project(project=row, actor=actor, **changes)
+
+    def delete_row(self, row: Project, *, actor: str) -> None:
+        operations.delete_project(project=row, actor=actor)

@@ -1,0 +1,168 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin
+from routing import operations
+from routing.models import (
+    Decision,
+    Delegation,
+    Episode,
+    EpisodeJudgement,
+    LearnedState,
+    Pattern,
+    Policy,
+    PolicyVersion,
+)
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    """Where each task is to go, and why."""
+
+    list_display = ["task", "project", "outcome", "confidence", "decided_by", "decided_at"]
+    list_filter = ["outcome", "decided_by", "project"]
+    list_select_related = ["task", "project"]
+    search_fields = ["task__title", "reasoning"]
+    ordering = ["-decided_at", "-pk"]
+
+
+@admin.register(Episode)
+class EpisodeAdmin(ReadOnlyAdmin):
+    """Every act of routing, newest first."""
+
+    list_display = ["routed_at", "task", "chosen_project", "confidence", "strategy", "outcome_success"]
+    list_filter = ["strategy", "outcome_success", "source"]
+    list_select_related = ["task"]
+    search_fields = ["task__title", "chosen_project"]
+    ordering = ["-routed_at", "-pk"]
+
+
+@admin.register(EpisodeJudgement)
+class JudgementAdmin(ReadOnlyAdmin):
+    """The lessons; they are written by feedback."""
+
+    list_display = ["episode", "right_project", "reliability", "judged_by", "judged_at"]
+    list_select_related = ["episode"]
+    search_fields = ["right_project", "judged_by"]
+    ordering = ["-judged_at", "-pk"]
+
+
+@admin.register(LearnedState)
+class LearnedStateAdmin(ReadOnlyAdmin):
+    """What was learned, as numbers; the newest is live."""
+
+    list_display = ["kind", "number", "metrics", "created_at"]
+    fields = ["scope", "kind", "number", "metrics", "created_at"]
+    ordering = ["-number"]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet:
+        return super().get_queryset(request).defer("arrays")
+
+
+@admin.register(Pattern)
+class PatternAdmin(OperatedAdmin):
+    """Regularities, written or learned."""
+
+    list_display = [
+        "name",
+        "pattern_type",
+        "target_project",
+        "target_instance",
+        "confidence",
+        "usage_count",
+        "is_active",
+    ]
+    list_filter = ["is_active", "is_anti_pattern", "pattern_type", "source"]
+    search_fields = ["name", "description", "target_project"]
+    readonly_fields = ["last_used_at", "last_refined_at", "created_at", "updated_at", "version"]
+    ordering = ["name", "pk"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [*self.readonly_fields, "id"] if obj else self.readonly_fields
+
+    def create_row(self, *, actor: str, **fields: Any) -> Pattern:
+        return operations.create_pattern(actor=actor, **fields)
+
+    def change_row(self, row: Pattern, *, actor: str, **changes: Any) -> Pattern:
+        return operations.change_pattern(pattern=row, actor=actor, **changes)
+
+    def delete_row(self, row: Pattern, *, actor: str) -> None:
+        operations.delete_pattern(pattern=row, actor=actor)
+
+
+@admin.register(Policy)
+class PolicyAdmin(OperatedAdmin):
+    """Lines of versions."""
+
+    list_display = ["name", "description", "created_at"]
+    search_fields = ["name"]
+    exclude = ["id"]
+    ordering = ["name", "pk"]
+
+    def create_row(self, *, actor: str, **fields: Any) -> Policy:
+        return operations.create_policy(actor=actor, **fields)
+
+    def change_row(self, row: Policy, *, actor: str, **changes: Any) -> Policy:
+        return operations.change_policy(policy=row, actor=actor, **changes)
+
+    def delete_row(self, row: Policy, *, actor: str) -> None:
+        operations.delete_policy(policy=row, actor=actor)
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(OperatedAdmin):
+    """Rules, weights and thresholds; a draft is edited, and put in force by the action."""
+
+    list_display = ["policy", "number", "state", "created_by", "activated_at", "created_at"]
+    list_filter = ["state", "policy"]
+    list_select_related = ["policy"]
+    search_fields = ["policy__name"]
+    exclude = ["id"]
+    readonly_fields = ["number", "state", "created_by", "activated_at", "version"]
+    ordering = ["-created_at", "-pk"]
+    actions = ["activate"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        if obj and obj.state != PolicyVersion.State.DRAFT:
+            return [*self.readonly_fields, "policy", "rules", "weights", "thresholds"]
+        return [*self.readonly_fields, "policy"] if obj else self.readonly_fields
+
+    def create_row(self, *, actor: str, **fields: Any) -> PolicyVersion:
+        return operations.create_version(actor=actor, **fields)
+
+    def change_row(self, row: PolicyVersion, *, actor: str, **changes: Any) -> PolicyVersion:
+        return operations.change_version(version=row, actor=actor, **changes)
+
+    def delete_row(self, row: PolicyVersion, *, actor: str) -> None:
+        operations.delete_version(version=row, actor=actor)
+
+    @admin.action(description="Put in force (one version)", permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        actor = request.user.get_username()
+        self.act(request, queryset[:1], lambda row: operations.activate_version(version=row, actor=actor))
+        self.message_user(request, "The version is in force; tasks in review are routed anew.")
+
+
+@admin.register(Delegation)
+class DelegationAdmin(OperatedAdmin):
+    """Hops of tasks through the tree."""
+
+    list_display = ["task", "source_instance", "target_instance", "delegation_type", "status", "delegated_at"]
+    list_filter = ["status", "delegation_type"]
+    list_select_related = ["task", "source_instance", "target_instance"]
+    search_fields = ["task__title", "reason"]
+    autocomplete_fields = ["task", "source_instance", "target_instance"]
+    readonly_fields = ["status", "delegated_at", "accepted_at", "completed_at", "version"]
+    ordering = ["-delegated_at", "-pk"]
+
+    def create_row(self, *, actor: str, **fields: Any) -> Delegation:
+        return operations.create_delegation(actor=actor, **fields)
+
+    def change_row(self, row: Delegation, *, actor: str, **changes: Any) -> Delegation:
+        return operations.change_delegation(delegation=row, actor=actor, **changes)
+
+    def delete_row(self, row: Delegation, *, actor: str) -> None:
+        operations.delete_delegation(delegation=row, actor=actor)

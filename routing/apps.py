@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class RoutingConfig(AppConfig):
+    """Deciding where a task goes, remembering why, and getting better at it."""
+
+    name = "routing"

@@ -1,0 +1,28 @@
+"""What is rung or swept: routing and refitting."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from routing import operations
+from tasks.models import Task
+
+
+@shared_task(name="routing.route_task")
+def route_task(task_id: str) -> None:
+    """Route one task unless someone already has, or it has to wait."""
+    task = Task.objects.awaiting_routing(now=timezone.now()).filter(pk=task_id).first()
+    if task:
+        operations.route_task(task=task)
+
+
+@shared_task(name="routing.route_waiting_tasks")
+def route_waiting_tasks(limit: int = 100) -> int:
+    """Route whatever no doorbell has rung for, and reviewed tasks once policy or learning changed."""
+    return operations.route_waiting(limit=limit)
+
+
+@shared_task(name="routing.refit")
+def refit() -> int | None:
+    """Fit the learned factor anew if enough was learned since."""
+    state = operations.refit_if_due()
+    return state.number if state else None

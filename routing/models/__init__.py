@@ -1,0 +1,19 @@
+"""Decisions, their history, what was learned from it, and what is written down as policy."""
+
+from routing.models.decision import Decision
+from routing.models.delegation import Delegation
+from routing.models.episode import Episode, EpisodeJudgement
+from routing.models.learned import LearnedState
+from routing.models.pattern import Pattern
+from routing.models.policy import Policy, PolicyVersion
+
+__all__ = [
+    "Decision",
+    "Delegation",
+    "Episode",
+    "EpisodeJudgement",
+    "LearnedState",
+    "Pattern",
+    "Policy",
+    "PolicyVersion",
+]

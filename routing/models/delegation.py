@@ -1,0 +1,67 @@
+"""Handing a task one level down the tree, or up, or across."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from hopper.common.ids import new_id
+from hopper.common.models import Timestamped, Versioned
+from routing.querysets import DelegationQuerySet
+
+
+class Delegation(Timestamped, Versioned):
+    """One hop of a task from an instance to another."""
+
+    class Type(models.TextChoices):
+        """Why a task changes hands."""
+
+        ROUTE = "route"
+        DECOMPOSE = "decompose"
+        ESCALATE = "escalate"
+        REASSIGN = "reassign"
+
+    class Status(models.TextChoices):
+        """Where a hop stands."""
+
+        PENDING = "pending"
+        ACCEPTED = "accepted"
+        REJECTED = "rejected"
+        COMPLETED = "completed"
+        CANCELLED = "cancelled"
+        EXPIRED = "expired"
+
+    OPEN = (Status.PENDING, Status.ACCEPTED)
+
+    id = models.CharField(primary_key=True, max_length=50, default=new_id, editable=False)
+    task = models.ForeignKey("tasks.Task", models.CASCADE, related_name="delegations")
+    source_instance = models.ForeignKey("instances.Instance", models.PROTECT, related_name="delegations_out")
+    target_instance = models.ForeignKey("instances.Instance", models.PROTECT, related_name="delegations_in")
+    delegation_type = models.CharField(max_length=20, choices=Type.choices, default=Type.ROUTE, db_default=Type.ROUTE)
+    status = models.CharField(
+        max_length=20, choices=Status.choices, default=Status.PENDING, db_default=Status.PENDING, editable=False
+    )
+    reason = models.TextField(null=True, blank=True)
+    result = models.JSONField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    delegated_at = models.DateTimeField(editable=False)
+    accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = DelegationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "task_delegations"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_open_delegation_per_hop", fields=["task", "source_instance"],
+                condition=Q(status__in=["pending", "accepted"]),
+                violation_error_message="This instance has handed the task on already.",
+            ),
+            models.CheckConstraint(
+                name="delegation_leaves_its_source", condition=~Q(source_instance=F("target_instance")),
+                violation_error_message="An instance cannot delegate to itself.",
+            ),
+        ]  # fmt: skip
+        indexes = [models.Index(name="idx_delegations_target", fields=["target_instance", "status"])]
+
+    def __str__(self) -> str:
+        return f"{self.source_instance_id} → {self.target_instance_id}"

@@ -1,0 +1,98 @@
+"""What operators wrote down about routing."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from hopper.common.ids import new_id
+from hopper.common.models import Timestamped, Versioned
+from routing.policy.rules import read_rules
+from routing.querysets import PolicyQuerySet
+
+
+class Policy(Timestamped, Versioned):
+    """A named line of versions."""
+
+    id = models.CharField(primary_key=True, max_length=50, default=new_id)
+    name = models.CharField(max_length=100, unique=True)
+    description = models.TextField(null=True, blank=True)
+
+    objects = PolicyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "routing_policies"
+        verbose_name_plural = "policies"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def check_rules(rules: object) -> None:
+    """Check a list of rules, as `docs/routing-rules.md` describes them."""
+    read_rules(rules)
+
+
+def check_shares(values: object) -> None:
+    """Check an object of numbers from 0 to 1."""
+    if not isinstance(values, dict):
+        raise ValidationError('Send an object like {"confidence": 0.6}.')
+    for name, value in values.items():
+        if name not in {"confidence"}:
+            raise ValidationError(f"There is no threshold {name!r}. Known: confidence.")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+            raise ValidationError(f"{name} is a number from 0 to 1.")
+
+
+def check_weights(values: object) -> None:
+    """Check an object of factor weights from 0 to 5."""
+    if not isinstance(values, dict):
+        raise ValidationError('Send an object like {"workload": 0.5}.')
+    for name, value in values.items():
+        if name not in {"capability", "workload", "velocity", "boost", "learned"}:
+            raise ValidationError(f"There is no factor {name!r}: use capability, workload, velocity, boost, learned.")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 5:
+            raise ValidationError(f"The weight of {name} is a number from 0 to 5.")
+
+
+class PolicyVersion(Timestamped, Versioned):
+    """One state of a policy: rules, factor weights and thresholds; what was active once is never edited."""
+
+    class State(models.TextChoices):
+        """Where a version stands."""
+
+        DRAFT = "draft"
+        ACTIVE = "active"
+        RETIRED = "retired"
+
+    id = models.CharField(primary_key=True, max_length=50, default=new_id)
+    policy = models.ForeignKey(Policy, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField(editable=False)
+    state = models.CharField(
+        max_length=20, choices=State.choices, default=State.DRAFT, db_default=State.DRAFT, editable=False
+    )
+    rules = models.JSONField(
+        default=list, blank=True, db_default=models.Value([], models.JSONField()), validators=[check_rules]
+    )
+    weights = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, models.JSONField()), validators=[check_weights]
+    )
+    thresholds = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, models.JSONField()), validators=[check_shares]
+    )
+    created_by = models.CharField(max_length=100, null=True, blank=True, editable=False)
+    activated_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        db_table = "routing_policy_versions"
+        constraints = [
+            models.UniqueConstraint(name="one_version_per_number", fields=["policy", "number"]),
+            models.UniqueConstraint(name="one_active_policy_version", fields=["state"], condition=Q(state="active")),
+            models.CheckConstraint(
+                name="version_was_activated_iff_in_force",
+                condition=Q(state="draft", activated_at__isnull=True)
+                | (~Q(state="draft") & Q(activated_at__isnull=False)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.policy} v{self.number} ({self.state})"

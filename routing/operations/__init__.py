@@ -1,0 +1,52 @@
+"""Everything that decides, remembers and learns."""
+
+from routing.operations.deciding import (
+    Dossier,
+    assign_task,
+    open_dossier,
+    reroute_outdated,
+    route_task,
+    route_waiting,
+    suggest_for,
+)
+from routing.operations.delegations import change_delegation, create_delegation, delete_delegation
+from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
+from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
+from routing.operations.policies import (
+    activate_version,
+    change_policy,
+    change_version,
+    create_policy,
+    create_version,
+    delete_policy,
+    delete_version,
+    load_policy,
+)
+
+__all__ = [
+    "Dossier",
+    "activate_version",
+    "assign_task",
+    "change_delegation",
+    "change_pattern",
+    "change_policy",
+    "change_version",
+    "create_delegation",
+    "create_pattern",
+    "create_policy",
+    "create_version",
+    "delete_delegation",
+    "delete_pattern",
+    "delete_policy",
+    "delete_version",
+    "judge_episode",
+    "load_policy",
+    "open_dossier",
+    "record_imported",
+    "refit",
+    "refit_if_due",
+    "reroute_outdated",
+    "route_task",
+    "route_waiting",
+    "suggest_for",
+]

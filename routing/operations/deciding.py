@@ -1,0 +1,213 @@
+"""Routing a task: ask, decide, and store the decision with its episode and event in one transaction."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from hopper.common.errors import HopperError, Invalid
+from instances.models import Instance
+from projects.models import Project
+from routing.learning.memory import Memory
+from routing.models import Decision, Episode, LearnedState, PolicyVersion
+from routing.models.decision import DecidedBy
+from routing.operations import loading
+from routing.policy.decide import PolicyView, decide
+from routing.policy.types import Choice, Ranked, Roster, Strategy, TaskView
+from routing.strategies import Boost, Capability, Learned, Velocity, Workload
+from tasks import operations as tasks
+from tasks.models import Task
+
+ROUTER = "router"
+SHOWN_TO_PEOPLE = 3
+
+
+class TaskNotPending(HopperError):
+    """Only a pending task is routed."""
+
+    code = "not_pending"
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """Everything one decision stands on, read before any transaction opens."""
+
+    roster: Roster
+    policy: PolicyView
+    memory: Memory
+    workload: dict[str, int]
+
+    @property
+    def strategies(self) -> Sequence[Strategy]:
+        return (
+            Capability(use_mentions=not self.memory.is_fitted), Learned(self.memory), Workload(self.workload),
+            Velocity(), Boost(),
+        )  # fmt: skip
+
+    def decide(self, view: TaskView) -> tuple[Choice, float]:
+        """Return the choice and the milliseconds it took."""
+        begun = time.perf_counter()
+        choice = decide(view, self.roster, self.policy, self.strategies)
+        return choice, (time.perf_counter() - begun) * 1000
+
+
+def open_dossier() -> Dossier:
+    """Read what a decision needs: six small queries while nothing has changed."""
+    return Dossier(loading.load_roster(), loading.load_policy_view(), loading.load_memory(), loading.load_workload())
+
+
+def suggest_for(*, task: Task, now: datetime | None = None) -> Choice:
+    """Decide about a task, stored or not, and store nothing."""
+    return open_dossier().decide(loading.view_of_task(task, now=now or timezone.now()))[0]
+
+
+def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) -> Decision:
+    """Decide where a pending task goes and store the choice, or send it to review when not sure.
+
+    :raises TaskNotPending: if it has been routed already
+    """
+    if task.status != Task.Status.PENDING:
+        raise TaskNotPending(f"The task is {task.status}; only a pending task is routed.", status=task.status)
+    now = now or timezone.now()
+    dossier = open_dossier()
+    view = loading.view_of_task(task, now=now)
+    choice, milliseconds = dossier.decide(view)
+    return _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
+
+
+@transaction.atomic
+def assign_task(
+    *, task: Task, project: Project | None = None, instance: Instance | None = None, actor: str, reason: str = ""
+) -> Decision:
+    """Let a person say where a pending task goes.
+
+    :raises Invalid: if neither a project nor an instance is named, or the project takes no work
+    :raises TransitionNotAllowed: if the task is past routing
+    """
+    if project is None and instance is None:
+        raise Invalid({"project": ["Name the project or the instance that it belongs to."]})
+    if project is not None and not project.is_active:
+        raise Invalid({"project": [f"{project.pk} is inactive: choose another, or make it active first."]})
+    place = instance or (project.instance if project else None)
+    text = f"{actor} chose {project.pk if project else instance}{f': {reason}' if reason else '.'}"
+    best = Ranked(project.pk if project else None, place.pk if place else None, 1.0, {"human": 1.0}, [text])
+    choice = Choice("routed", 1.0, text, DecidedBy.HUMAN, (best,))
+    dossier = Dossier(Roster(()), loading.load_policy_view(), Memory(), {})
+    view = loading.view_of_task(task)
+    return _store(task, choice, view, dossier, actor=actor, now=timezone.now(), milliseconds=0.0)
+
+
+def route_waiting(*, now: datetime | None = None, limit: int = 100) -> int:
+    """Route what no doorbell has rung for, most urgent first; return how many were decided."""
+    now = now or timezone.now()
+    waiting = [*Task.objects.awaiting_routing(now=now)[:limit], *_outdated(limit)]
+    return _route_each(waiting, now)
+
+
+def reroute_outdated(*, limit: int = 100) -> int:
+    """Route anew what was sent to review before the policy or the learning changed; return how many."""
+    return _route_each(_outdated(limit), timezone.now())
+
+
+def _route_each(waiting: Sequence[Task], now: datetime) -> int:
+    done = 0
+    for task in waiting:
+        try:
+            route_task(task=task, now=now)
+            done += 1
+        except HopperError:  # routed, cancelled or deleted meanwhile
+            continue
+    return done
+
+
+def _outdated(limit: int) -> Sequence[Task]:
+    changed = [
+        LearnedState.objects.order_by("-number").values_list("created_at", flat=True).first(),
+        PolicyVersion.objects.filter(state="active").values_list("activated_at", flat=True).first(),
+    ]
+    since = max((moment for moment in changed if moment), default=None)
+    if since is None:
+        return []
+    stale = Decision.objects.abstained().older_than(since)
+    return list(Task.objects.in_review().filter(pk__in=stale.values("pk"))[:limit])
+
+
+@transaction.atomic
+def _store(
+    task: Task, choice: Choice, view: TaskView, dossier: Dossier, *, actor: str, now: datetime, milliseconds: float
+) -> Decision:
+    best = choice.best
+    episode = Episode(
+        task=task, tags=task.tags, confidence=choice.confidence, strategy=choice.decided_by, routed_at=now,
+        chosen_project=best.project if best and choice.is_routed else None,
+        chosen_instance=best.instance if best and choice.is_routed else None,
+        decision_factors=_evidence(view, choice, dossier, milliseconds),
+    )  # fmt: skip
+    told = {"decided_by": choice.decided_by, "episode": episode.pk}
+    places = {"confidence": choice.confidence, "reasoning": choice.reasoning, "actor": actor, **told}
+    if choice.is_routed and best:
+        project, instance = _rows(best)
+        episode.chosen_scope = instance.scope if instance else None
+        tasks.place_task(task=task, project=project, instance=instance, **places)
+    else:
+        project = instance = None
+        tasks.hold_for_review(task=task, **places)
+    episode.save(force_insert=True)
+    return _keep_decision(task, choice, episode, project, instance, dossier, now=now, milliseconds=milliseconds)
+
+
+def _rows(best: Ranked) -> tuple[Project | None, Instance | None]:
+    project = Project.objects.select_related("instance").get(pk=best.project) if best.project else None
+    if project and project.instance_id == best.instance:
+        return project, project.instance
+    return project, Instance.objects.get(pk=best.instance) if best.instance else None
+
+
+def _keep_decision(
+    task: Task, choice: Choice, episode: Episode, project: Project | None, instance: Instance | None,
+    dossier: Dossier, *, now: datetime, milliseconds: float,
+) -> Decision:  # fmt: skip
+    chosen = choice.ranked if not choice.is_routed else choice.ranked[1:]
+    decision, _ = Decision.objects.update_or_create(
+        task=task,
+        defaults={
+            "project": project, "instance": instance, "confidence": choice.confidence, "reasoning": choice.reasoning,
+            "alternatives": [place.as_dict() for place in chosen[:SHOWN_TO_PEOPLE]], "outcome": choice.outcome,
+            "decided_by": choice.decided_by, "decided_at": now, "decision_time_ms": round(milliseconds, 3),
+            "workload_snapshot": _shown_load(choice, dossier), "episode": episode,
+            "policy_version_id": dossier.policy.id,
+            "context": {"factors": choice.best.factors if choice.best else {}, "filtered": dict(choice.filtered)},
+        },
+    )  # fmt: skip
+    return decision
+
+
+def _shown_load(choice: Choice, dossier: Dossier) -> dict[str, int]:
+    named = [place.project for place in choice.ranked[:SHOWN_TO_PEOPLE] if place.project]
+    return {name: dossier.workload.get(name, 0) for name in named} if dossier.workload else {}
+
+
+def _evidence(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: float) -> dict[str, Any]:
+    """Return what explanation, calibration, backtest and learning need later (routing.md 2): a few kB."""
+    return {
+        "input": {
+            "title": view.title, "description": hashlib.sha256(view.description.encode()).hexdigest()[:16],
+            "tags": list(view.tags), "required": dict(view.required), "priority": view.priority,
+            "requester": view.requester, "project": view.project, "instance": view.instance,
+        },
+        "policy": {"id": dossier.policy.id, "number": dossier.policy.number},
+        "model": {"kind": loading.LEXICAL, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons)},
+        "candidates": [place.as_dict() for place in choice.ranked],
+        "filtered": dict(choice.filtered),
+        "threshold": choice.threshold,
+        "outcome": choice.outcome,
+        "workload": _shown_load(choice, dossier),
+        "propensity": 1.0,
+        "ms": round(milliseconds, 3),
+        **choice.evidence,
+    }  # fmt: skip

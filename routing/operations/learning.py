@@ -1,0 +1,128 @@
+"""Remembering lessons, and fitting the learned factor to them."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from routing.models import Decision, Episode, EpisodeJudgement, LearnedState
+from routing.models.decision import DecidedBy
+from routing.operations.loading import LEXICAL, view_of_task
+from tasks.models import Task
+
+log = logging.getLogger(__name__)
+
+NEWEST = 20_000  # examples in process; beyond that pgvector answers (routing.md 4)
+FEWEST = 20  # before this many confirmed episodes the lessons themselves are enough
+GROWTH = 1.25
+KEPT_STATES = 3
+BATCH = 500
+
+
+@transaction.atomic
+def judge_episode(
+    *, episode: Episode, right_project: str | None, judged_by: str, reliability: float = 1.0,
+    success: bool | None = None, now: datetime | None = None,
+) -> EpisodeJudgement:  # fmt: skip
+    """Remember where the episode's task truly belonged, or (None) that this is unknown; the newest word counts.
+
+    The episode's own outcome is set by the first judgement and never again.
+    """
+    now = now or timezone.now()
+    judgement, created = EpisodeJudgement.objects.select_for_update().get_or_create(
+        pk=episode.pk,
+        defaults={"right_project": right_project, "reliability": reliability, "judged_by": judged_by,
+                  "judged_at": now, "updated_at": now},
+    )  # fmt: skip
+    if not created:
+        judgement.right_project, judgement.reliability = right_project, reliability
+        judgement.judged_by, judgement.judged_at, judgement.updated_at = judged_by, now, now
+        judgement.version += 1
+        judgement.save()
+    if success is not None:
+        Episode.objects.filter(pk=episode.pk, outcome_success=None).update(outcome_success=success, completed_at=now)
+    return judgement
+
+
+@transaction.atomic
+def record_imported(*, tasks: Sequence[Task], actor: str, now: datetime | None = None) -> list[Episode]:
+    """Give imported, finished tasks their decision, episode and judgement: a person knew where they belonged."""
+    now = now or timezone.now()
+    episodes = [
+        Episode(
+            task=task, tags=task.tags, confidence=1.0, strategy=DecidedBy.HUMAN, routed_at=task.created_at,
+            chosen_project=task.project_id, chosen_instance=task.instance_id, outcome_success=True,
+            completed_at=task.finished_at, decision_factors={"imported": True},
+        )
+        for task in tasks
+    ]  # fmt: skip
+    text = f"Done elsewhere and imported by {actor}."
+    Episode.objects.bulk_create(episodes, batch_size=BATCH)
+    Decision.objects.bulk_create(
+        [
+            Decision(
+                task=task, project_id=task.project_id, instance_id=task.instance_id, confidence=1.0, reasoning=text,
+                outcome=Decision.Outcome.ROUTED, decided_by=DecidedBy.HUMAN, decided_at=now, episode=episode,
+            )
+            for task, episode in zip(tasks, episodes, strict=True)
+        ],
+        batch_size=BATCH,
+    )  # fmt: skip
+    EpisodeJudgement.objects.bulk_create(
+        [
+            EpisodeJudgement(
+                episode=episode, right_project=episode.chosen_project, judged_by=actor, judged_at=now, updated_at=now
+            )
+            for episode in episodes
+        ],
+        batch_size=BATCH,
+    )
+    return episodes
+
+
+def refit_if_due() -> LearnedState | None:
+    """Fit anew when the confirmed episodes have grown by a quarter since the last fit."""
+    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values("metrics").first()
+    known = newest["metrics"]["examples"] if newest else 0
+    confirmed = EpisodeJudgement.objects.confirmed().count()
+    due = confirmed >= FEWEST and min(confirmed, NEWEST) >= max(known * GROWTH, known + FEWEST)
+    return refit() if due else None
+
+
+def refit() -> LearnedState | None:
+    """Fit the learned factor to the newest 20,000 confirmed episodes; None when there is nothing to learn.
+
+    Decisions go on with the last state meanwhile. Of two fits at once the first to finish is kept.
+    """
+    judgements = list(EpisodeJudgement.objects.confirmed().with_text().order_by("-updated_at", "-pk")[:NEWEST])[::-1]
+    if not judgements:
+        return None
+    from routing.learning.fit import Example, fit  # scikit-learn: only where it is needed
+
+    number = _last_number() + 1
+    examples = [
+        Example(view_of_task(judged.episode.task).text, judged.right_project, judged.reliability, judged.pk)
+        for judged in judgements
+    ]
+    arrays, metrics = fit(examples)
+    metrics["judged_until"] = judgements[-1].updated_at.isoformat()
+    return _keep(number, arrays.to_bytes(), metrics)
+
+
+def _last_number() -> int:
+    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values_list("number", flat=True).first()
+    return newest or 0
+
+
+def _keep(number: int, arrays: bytes, metrics: dict[str, Any]) -> LearnedState | None:
+    try:
+        with transaction.atomic():
+            state = LearnedState.objects.create(kind=LEXICAL, number=number, arrays=arrays, metrics=metrics)
+    except IntegrityError:
+        log.info("Another process has fitted state %s already; this fit is dropped.", number)
+        return None
+    LearnedState.objects.filter(kind=LEXICAL, number__lte=number - KEPT_STATES).delete()
+    return state

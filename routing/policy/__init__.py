@@ -1,0 +1,1 @@
+"""Thinking about routing: no database, no clock, no network."""

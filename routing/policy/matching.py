@@ -1,0 +1,52 @@
+"""Hard filters: who cannot have a task at all, and why."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.policy.rules import Verdict
+from routing.policy.types import Roster, TaskView
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """`kept` marks the candidates that remain; `unfit` those that lack a skill, so the task cannot be theirs."""
+
+    kept: NDArray[np.bool_]
+    unfit: NDArray[np.bool_]
+    counts: dict[str, int]
+
+
+def filter_candidates(task: TaskView, roster: Roster, verdict: Verdict) -> Filtered:
+    """Remove whoever may not or cannot have the task; the counts say how many fell to which filter."""
+    kept = np.ones(len(roster), bool)
+    counts: dict[str, int] = {}
+
+    def remove(mask: NDArray[np.bool_], why: str) -> None:
+        nonlocal kept
+        fallen = int((kept & mask).sum())
+        if fallen:
+            counts[why] = counts.get(why, 0) + fallen
+            kept = kept & ~mask
+
+    for number in roster.inactive:
+        remove(_only(roster, number), roster.candidates[number].inactive or "inactive")
+    if task.executor_preference:
+        remove(roster.executors != task.executor_preference, f"is no {task.executor_preference}")
+    remove(roster.capacity == 0, "has no capacity")
+    for project, rule in verdict.forbidden.items():
+        if project in roster.index:
+            remove(_only(roster, roster.index[project]), f"forbidden by rule {rule!r}")
+    unfit = np.zeros(len(roster), bool)
+    for skill, level in task.required.items():
+        lacking = roster.levels.get(skill, np.zeros(len(roster), np.int8)) < level
+        unfit |= lacking
+        remove(lacking, f"lacks {skill} at level {level}")
+    return Filtered(kept, unfit, counts)
+
+
+def _only(roster: Roster, number: int) -> NDArray[np.bool_]:
+    mask = np.zeros(len(roster), bool)
+    mask[number] = True
+    return mask

@@ -1,0 +1,145 @@
+"""What a decision is made of: plain values in, plain values out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """A task as routing sees it; `waits_days` is the time until it is due, in days."""
+
+    title: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    required: Mapping[str, int] = field(default_factory=dict)
+    priority: str = "medium"
+    requester: str = ""
+    project: str | None = None
+    instance: str | None = None
+    executor_preference: str | None = None
+    velocity: str | None = None
+    days_left: float | None = None
+
+    @cached_property
+    def text(self) -> str:
+        """The text that is learned from: title, description, tags."""
+        return f"{self.title}\n{self.description}\nTags: {', '.join(self.tags)}"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A destination as routing sees it; `inactive` says why it takes nothing, if it does not."""
+
+    project: str
+    instance: str | None = None
+    capabilities: Mapping[str, int] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    executor_type: str = "human"
+    velocity: str = "medium"
+    completion_days: float | None = None
+    capacity: int | None = None
+    boost: Mapping[str, float] = field(default_factory=dict)
+    inactive: str | None = None
+
+
+class Roster:
+    """Every candidate, with its columns as arrays, so that a factor is one array operation."""
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self.candidates = tuple(candidates)
+        self.index = {candidate.project: number for number, candidate in enumerate(self.candidates)}
+        self.names = [candidate.project for candidate in self.candidates]
+        self.executors = np.array([candidate.executor_type for candidate in self.candidates])
+        self.capacity = np.array([np.inf if c.capacity is None else c.capacity for c in self.candidates], float)
+        self.inactive = [n for n, candidate in enumerate(self.candidates) if candidate.inactive]
+        self.boosted = [n for n, candidate in enumerate(self.candidates) if candidate.boost]
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    @cached_property
+    def levels(self) -> dict[str, NDArray[np.int8]]:
+        """The level of every candidate by skill, 0 where it is not claimed."""
+        found: dict[str, NDArray[np.int8]] = {}
+        for number, candidate in enumerate(self.candidates):
+            for skill, level in candidate.capabilities.items():
+                found.setdefault(skill, np.zeros(len(self), np.int8))[number] = level
+        return found
+
+    @cached_property
+    def mentions(self) -> dict[str, list[int]]:
+        """The candidates by each word they describe themselves with: names, capabilities and tags."""
+        found: dict[str, list[int]] = {}
+        for number, candidate in enumerate(self.candidates):
+            for word in {candidate.project.casefold(), *candidate.capabilities, *candidate.tags}:
+                found.setdefault(word, []).append(number)
+        return found
+
+
+@dataclass(frozen=True)
+class Say:
+    """What one strategy says of every candidate.
+
+    `scores` are in [0, 1] and are what people see; `odds` are log-odds that are added up. `reason` explains
+    one candidate, by its number, and is asked only for those that are shown.
+    """
+
+    factor: str
+    scores: Floats
+    odds: Floats
+    reason: Callable[[int], str | None]
+    speaks: bool = True
+
+
+class Strategy(Protocol):
+    """A way to score candidates."""
+
+    def weigh(self, task: TaskView, roster: Roster) -> Say | None:
+        """Score every candidate, or return None when there is nothing to say."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One candidate with its share of the probability, its factor scores and the reasons for them."""
+
+    project: str | None
+    instance: str | None
+    score: float
+    factors: dict[str, float]
+    reasons: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "project": self.project, "instance_id": self.instance, "score": round(self.score, 4),
+            "factors": {name: round(score, 4) for name, score in self.factors.items()}, "reasons": self.reasons,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The answer: chosen or abstained, how sure, why, and what else was possible."""
+
+    outcome: str
+    confidence: float
+    reasoning: str
+    decided_by: str
+    ranked: tuple[Ranked, ...] = ()
+    filtered: Mapping[str, int] = field(default_factory=dict)
+    threshold: float = 0.0
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_routed(self) -> bool:
+        return self.outcome == "routed"
+
+    @property
+    def best(self) -> Ranked | None:
+        return self.ranked[0] if self.ranked else None

@@ -1,0 +1,139 @@
+"""Every question about decisions, episodes, judgements, patterns and delegations."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import Avg, Count, F, Q
+from django.db.models.functions import TruncDate
+
+LOW_CONFIDENCE = 0.6
+
+
+class ScopedByProject(models.QuerySet):
+    """Rows that name a project in `project_column`."""
+
+    project_column = "project"
+
+    def for_principal(self, principal: Any) -> Self:
+        """Rows that the principal may see: of its projects, if it is limited to some."""
+        if principal.instances:
+            return self.none()  # decisions span branches: a branch key sees its tasks' own decision instead
+        return self.filter(**{f"{self.project_column}__in": principal.projects}) if principal.projects else self.all()
+
+
+class DecisionQuerySet(ScopedByProject):
+    """Current decisions; chain the questions like filters."""
+
+    def for_task(self, task: Any) -> Self:
+        """The decision of one task."""
+        return self.filter(task=task)
+
+    def decided_by_strategy(self, *names: str) -> Self:
+        """Decisions that one of the strategies settled."""
+        return self.filter(decided_by__in=names)
+
+    def recent(self) -> Self:
+        """Decisions, newest first."""
+        return self.order_by("-decided_at", "-pk")
+
+    def less_sure_than(self, confidence: float) -> Self:
+        """Decisions below the confidence, least sure first."""
+        return self.filter(confidence__lt=confidence).order_by("confidence", "pk")
+
+    def abstained(self) -> Self:
+        """Decisions that were left to a person."""
+        return self.filter(outcome=self.model.Outcome.ABSTAINED)
+
+    def older_than(self, moment: datetime) -> Self:
+        """Decisions made before the moment."""
+        return self.filter(decided_at__lt=moment)
+
+    def analytics(self, *by: str) -> Self:
+        """One dict per group: count, mean confidence, accuracy of the judged, share below 0.6, mean time.
+
+        `by` names columns; `day` is the day of the decision. Nothing named: one dict for all.
+        """
+        judged = Q(episode__judgement__isnull=False)
+        right = judged & Q(episode__judgement__right_project=F("project"))
+        rows = self.annotate(day=TruncDate("decided_at")) if "day" in by else self
+        return rows.order_by().values(*by or ("outcome",)).annotate(
+            decisions=Count("pk"), mean_confidence=Avg("confidence"), judged=Count("pk", filter=judged),
+            right=Count("pk", filter=right), low_confidence=Count("pk", filter=Q(confidence__lt=LOW_CONFIDENCE)),
+            mean_time_ms=Avg("decision_time_ms"),
+        )  # fmt: skip
+
+
+class EpisodeQuerySet(ScopedByProject):
+    """The history of routing; chain the questions like filters."""
+
+    project_column = "chosen_project"
+
+    def for_task(self, task: Any) -> Self:
+        """Episodes of one task, oldest first."""
+        return self.filter(task=task).order_by("routed_at", "pk")
+
+
+class JudgementQuerySet(models.QuerySet):
+    """Lessons; chain the questions like filters."""
+
+    def confirmed(self) -> Self:
+        """Judgements that know the true destination and whose task still has its text."""
+        return self.filter(right_project__isnull=False, episode__task__isnull=False)
+
+    def changed_after(self, moment: datetime) -> Self:
+        """Judgements made or changed after the moment, oldest first."""
+        return self.filter(updated_at__gt=moment).order_by("updated_at", "pk")
+
+    def with_text(self) -> Self:
+        """Judgements with the task whose text they teach, in the same query."""
+        return self.select_related("episode__task").only(
+            "right_project", "reliability", "updated_at", "episode__task__title", "episode__task__description",
+            "episode__task__tags",
+        )  # fmt: skip
+
+
+class PatternQuerySet(models.QuerySet):
+    """Patterns; chain the questions like filters."""
+
+    def active(self) -> Self:
+        """Patterns in use."""
+        return self.filter(is_active=True)
+
+    def for_principal(self, principal: Any) -> Self:
+        """Patterns that the principal may see: general knowledge, unless it is limited to projects."""
+        return self.filter(target_project__in=principal.projects) if principal.projects else self.all()
+
+    def search(self, text: str) -> Self:
+        """Patterns whose name or description contains every word."""
+        found = self
+        for word in text.split():
+            found = found.filter(Q(name__icontains=word) | Q(description__icontains=word))
+        return found
+
+
+class DelegationQuerySet(models.QuerySet):
+    """Hops; chain the questions like filters."""
+
+    def of_task(self, task: Any) -> Self:
+        """The hops of one task in the order they were made."""
+        return self.filter(task=task).order_by("delegated_at", "pk")
+
+    def open(self) -> Self:
+        """Hops that are offered or accepted and not over."""
+        return self.filter(status__in=self.model.OPEN)
+
+    def for_principal(self, principal: Any) -> Self:
+        """Hops of tasks that the principal may see."""
+        if not (principal.instances or principal.projects):
+            return self.all()
+        tasks = self.model._meta.get_field("task").related_model
+        return self.filter(task__in=tasks.objects.for_principal(principal).values("pk"))
+
+
+class PolicyQuerySet(models.QuerySet):
+    """Policies; chain the questions like filters."""
+
+    def for_principal(self, principal: Any) -> Self:
+        """Policies that the principal may see: they say who gets what everywhere, so a limited key sees none."""
+        return self.none() if principal.instances or principal.projects else self.all()

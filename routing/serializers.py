@@ -1,0 +1,141 @@
+from rest_framework import serializers
+
+from hopper.common.rest.serializers import LeanSerializer, StrictCharField, StrictModelSerializer, StrictSerializer
+from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion
+
+
+class DecisionSerializer(LeanSerializer):
+    """Where a task is to go, how sure that is, why, and what else was possible."""
+
+    class Meta:
+        model = Decision
+        fields = [
+            "task", "project", "instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by",
+            "decided_at", "decision_time_ms", "workload_snapshot", "context", "episode", "policy_version",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class EpisodeSerializer(LeanSerializer):
+    """One act of routing with all its evidence."""
+
+    class Meta:
+        model = Episode
+        fields = [
+            "id", "task", "tags", "chosen_scope", "chosen_instance", "chosen_project", "confidence", "strategy",
+            "decision_factors", "outcome_success", "source", "source_instance_id", "routed_at", "completed_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+PATTERN_FIELDS = [
+    "name", "description", "pattern_type", "target_instance", "target_project", "tag_criteria", "text_criteria",
+    "priority_criteria", "confidence", "usage_count", "success_count", "failure_count", "is_active",
+    "is_anti_pattern", "derived_from", "source", "source_instance_id",
+]  # fmt: skip
+
+
+class PatternSerializer(LeanSerializer):
+    """A pattern as a client sees it."""
+
+    class Meta:
+        model = Pattern
+        fields = ["id", *PATTERN_FIELDS, "last_used_at", "last_refined_at", "created_at", "updated_at", "version"]
+        read_only_fields = fields
+
+
+class PatternInput(StrictModelSerializer):
+    """What a client may write."""
+
+    class Meta:
+        model = Pattern
+        fields = PATTERN_FIELDS
+        validators = ()
+
+
+class DelegationSerializer(LeanSerializer):
+    """One hop as a client sees it."""
+
+    class Meta:
+        model = Delegation
+        fields = [
+            "id", "task", "source_instance", "target_instance", "delegation_type", "status", "reason", "result",
+            "expires_at", "delegated_at", "accepted_at", "completed_at", "version",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class DelegationInput(StrictModelSerializer):
+    """What a client may write."""
+
+    class Meta:
+        model = Delegation
+        fields = ["task", "source_instance", "target_instance", "delegation_type", "reason", "result", "expires_at"]
+        validators = ()
+
+
+class PolicySerializer(LeanSerializer):
+    """A policy as a client sees it."""
+
+    class Meta:
+        model = Policy
+        fields = ["id", "name", "description", "created_at", "updated_at", "version"]
+        read_only_fields = fields
+
+
+class PolicyInput(StrictModelSerializer):
+    """What a client may write."""
+
+    class Meta:
+        model = Policy
+        fields = ["name", "description"]
+        validators = ()
+
+
+class VersionSerializer(LeanSerializer):
+    """A policy version as a client sees it."""
+
+    class Meta:
+        model = PolicyVersion
+        fields = [
+            "id", "policy", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at",
+            "created_at", "version",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class VersionInput(StrictModelSerializer):
+    """Rules, weights and thresholds of a new draft."""
+
+    class Meta:
+        model = PolicyVersion
+        fields = ["rules", "weights", "thresholds"]
+        validators = ()
+
+
+class CandidateSerializer(serializers.Serializer):
+    """A possible destination with its factor scores."""
+
+    project = serializers.CharField(allow_null=True)
+    instance_id = serializers.CharField(allow_null=True)
+    score = serializers.FloatField()
+    factors = serializers.DictField(child=serializers.FloatField())
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class SuggestionSerializer(serializers.Serializer):
+    """A decision that was not stored, candidates best first."""
+
+    outcome = serializers.ChoiceField(choices=Decision.Outcome.choices)
+    confidence = serializers.FloatField()
+    reasoning = serializers.CharField()
+    decided_by = serializers.CharField()
+    candidates = CandidateSerializer(many=True)
+
+
+class DecisionInput(StrictSerializer):
+    """A decision that was made outside."""
+
+    project = StrictCharField(required=False, max_length=100)
+    instance = StrictCharField(required=False, max_length=100)
+    reasoning = StrictCharField(required=False, allow_blank=True, max_length=2000)

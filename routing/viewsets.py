@@ -1,0 +1,147 @@
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hopper.common.models import Role
+from hopper.common.rest.viewsets import CHANGE_ACCESS, READ_ACCESS, OperatedViewSet, ReadViewSet
+from routing import operations
+from routing.filters import DecisionFilter, DelegationFilter, EpisodeFilter, PatternFilter
+from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion
+from routing.serializers import (
+    DecisionSerializer,
+    DelegationInput,
+    DelegationSerializer,
+    EpisodeSerializer,
+    PatternInput,
+    PatternSerializer,
+    PolicyInput,
+    PolicySerializer,
+    VersionInput,
+    VersionSerializer,
+)
+
+GROUPS = {"strategy": "decided_by", "project": "project", "day": "day", "outcome": "outcome"}
+BY_ADMINISTRATORS = {**READ_ACCESS} | dict.fromkeys(
+    ("create", "update", "partial_update", "destroy"), Role.ADMINISTRATOR
+)
+
+
+class DecisionViewSet(ReadViewSet):
+    """Where each task is to go, and how that was decided."""
+
+    queryset = Decision.objects.all()
+    serializer_class = DecisionSerializer
+    filterset_class = DecisionFilter
+    access = {**READ_ACCESS, "analytics": Role.VIEWER}
+    orderings: ClassVar = {"decided_at": "decided_at", "confidence": "confidence"}
+    default_ordering = "-decided_at"
+
+    @extend_schema(
+        parameters=[OpenApiParameter("by", str, enum=list(GROUPS))],
+        responses={200: {"type": "object", "properties": {"results": {"type": "array", "items": {"type": "object"}}}}},
+    )
+    @action(detail=False)
+    def analytics(self, request: Request) -> Response:
+        """Count decisions, their mean confidence, the accuracy of the judged, and the time they took."""
+        by = request.query_params.get("by", "strategy")
+        if by not in GROUPS:
+            raise ValidationError({"by": [f"Group by one of {', '.join(GROUPS)}."]})
+        rows = self.get_queryset().analytics(GROUPS[by]).order_by(GROUPS[by])
+        return Response({"results": [_accuracy(row) for row in rows]})
+
+
+def _accuracy(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"accuracy": row["right"] / row["judged"] if row["judged"] else None}
+
+
+class EpisodeViewSet(ReadViewSet):
+    """The history of routing."""
+
+    queryset = Episode.objects.all()
+    serializer_class = EpisodeSerializer
+    filterset_class = EpisodeFilter
+    orderings: ClassVar = {"routed_at": "routed_at", "confidence": "confidence"}
+    default_ordering = "-routed_at"
+
+
+class PatternViewSet(OperatedViewSet):
+    """Regularities, learned or written."""
+
+    queryset = Pattern.objects.all()
+    serializer_class = PatternSerializer
+    write_serializer_class = PatternInput
+    filterset_class = PatternFilter
+    access = BY_ADMINISTRATORS
+    orderings: ClassVar = {"created_at": "created_at", "confidence": "confidence", "name": "name"}
+    row_name = "pattern"
+    create_row = staticmethod(operations.create_pattern)
+    change_row = staticmethod(operations.change_pattern)
+    delete_row = staticmethod(operations.delete_pattern)
+
+
+class DelegationViewSet(OperatedViewSet):
+    """The hops of tasks through the tree."""
+
+    queryset = Delegation.objects.all()
+    serializer_class = DelegationSerializer
+    write_serializer_class = DelegationInput
+    filterset_class = DelegationFilter
+    access = CHANGE_ACCESS
+    orderings: ClassVar = {"delegated_at": "delegated_at"}
+    default_ordering = "-delegated_at"
+    row_name = "delegation"
+    create_row = staticmethod(operations.create_delegation)
+    change_row = staticmethod(operations.change_delegation)
+    delete_row = staticmethod(operations.delete_delegation)
+
+
+class PolicyViewSet(OperatedViewSet):
+    """What operators wrote down about routing: lines of versions, one version in force."""
+
+    queryset = Policy.objects.all()
+    serializer_class = PolicySerializer
+    write_serializer_class = PolicyInput
+    access = {
+        **BY_ADMINISTRATORS,
+        "versions": Role.VIEWER,
+        "add_version": Role.ADMINISTRATOR,
+        "activate": Role.ADMINISTRATOR,
+    }
+    orderings: ClassVar = {"created_at": "created_at", "name": "name"}
+    row_name = "policy"
+    create_row = staticmethod(operations.create_policy)
+    change_row = staticmethod(operations.change_policy)
+    delete_row = staticmethod(operations.delete_policy)
+
+    @extend_schema(responses=VersionSerializer(many=True))
+    @action(detail=True)
+    def versions(self, request: Request, pk: str) -> Response:
+        """List the versions, newest first."""
+        rows = self.get_object().versions.order_by("-number")
+        return Response({"results": VersionSerializer(rows, many=True).data})
+
+    @extend_schema(request=VersionInput, responses={201: VersionSerializer})
+    @versions.mapping.post
+    def add_version(self, request: Request, pk: str) -> Response:
+        """Add a draft."""
+        wanted = VersionInput(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        version = operations.create_version(policy=self.get_object(), actor=self.actor, **wanted.validated_data)
+        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=VersionSerializer)
+    @action(detail=True, methods=["post"], url_path="versions/(?P<number>[0-9]{1,9})/activate")
+    def activate(self, request: Request, pk: str, number: str) -> Response:
+        """Put a version in force; the one before it retires."""
+        version = PolicyVersion.objects.filter(policy=self.get_object(), number=int(number)).first()
+        if version is None:
+            raise ValidationError({"number": [f"This policy has no version {number}."]})
+        return Response(VersionSerializer(operations.activate_version(version=version, actor=self.actor)).data)
+
+
+__all__ = ["DecisionViewSet", "DelegationViewSet", "EpisodeViewSet", "PatternViewSet", "PolicyViewSet"]

@@ -1,0 +1,31 @@
+from typing import Any
+
+from django.contrib import admin
+
+from hopper.common.admin import OperatedAdmin
+from sync import operations
+from sync.models import ExternalMapping
+
+
+@admin.register(ExternalMapping)
+class MappingAdmin(OperatedAdmin):
+    """Counterparts on other platforms."""
+
+    list_display = ["external_id", "platform", "task", "created_at"]
+    list_filter = ["platform"]
+    list_select_related = ["task"]
+    search_fields = ["external_id", "task__title"]
+    autocomplete_fields = ["task"]
+    ordering = ["-created_at", "-pk"]
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
+        return ["task", "platform", "version"] if obj else ["version"]
+
+    def create_row(self, *, actor: str, **fields: Any) -> ExternalMapping:
+        return operations.create_mapping(actor=actor, **fields)
+
+    def change_row(self, row: ExternalMapping, *, actor: str, **changes: Any) -> ExternalMapping:
+        return operations.change_mapping(mapping=row, actor=actor, **changes)
+
+    def delete_row(self, row: ExternalMapping, *, actor: str) -> None:
+        operations.delete_mapping(mapping=row, actor=actor)

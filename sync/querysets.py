@@ -1,0 +1,24 @@
+"""Every question about counterparts elsewhere."""
+
+from typing import Any, Self
+
+from django.db import models
+
+
+class MappingQuerySet(models.QuerySet):
+    """Mappings; chain the questions like filters."""
+
+    def of_task(self, task: Any) -> Self:
+        """Counterparts of one task, the first one first."""
+        return self.filter(task=task).order_by("created_at", "pk")
+
+    def standing_for(self, *, platform: str, external_id: str) -> Self:
+        """The mapping of a foreign issue: one or none."""
+        return self.filter(platform=platform, external_id=external_id)
+
+    def for_principal(self, principal: Any) -> Self:
+        """Mappings of tasks that the principal may see."""
+        if not (principal.instances or principal.projects):
+            return self.all()
+        tasks = self.model._meta.get_field("task").related_model
+        return self.filter(task__in=tasks.objects.for_principal(principal).values("pk"))

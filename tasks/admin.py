@@ -1,0 +1,126 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from hopper.common.admin import OperatedAdmin, OperatedForm, ReadOnlyAdmin
+from hopper.common.errors import Invalid
+from tasks import operations
+from tasks.models import Task, TaskClaim, TaskDependency
+
+
+class TaskForm(OperatedForm):
+    """A task's fields; tags as a comma-separated line."""
+
+    class Meta:
+        model = Task
+        exclude = ()
+        widgets = {"title": forms.TextInput(attrs={"size": 100})}
+
+
+@admin.register(Task)
+class TaskAdmin(OperatedAdmin):
+    """Take tasks in, see where they went and why."""
+
+    form = TaskForm
+    list_display = ["title", "status", "priority", "project", "instance", "routing_confidence", "created_at"]
+    list_filter = ["status", "priority", "review_required", "source", "project"]
+    list_select_related = ["project", "instance"]
+    search_fields = ["title", "description", "id"]
+    autocomplete_fields = ["project", "instance", "parent"]
+    ordering = ["-created_at", "-pk"]
+    date_hierarchy = "created_at"
+    routed = ["status", "routing_confidence", "routing_reasoning", "review_required", "route_after"]
+    worked = ["lease_owner", "lease_until", "fence", "attempts", "result", "failure_reason"]
+    times = ["created_at", "updated_at", "started_at", "finished_at", "failed_at", "version"]
+    elsewhere = ["external_platform", "external_id", "external_url"]
+    readonly_fields = [*routed, *worked, *times, *elsewhere]
+    fieldsets = [
+        (None, {"fields": ["title", "description", "tags", "priority", "required_capabilities"]}),
+        ("Where to (leave empty to let Hopper decide)", {"fields": ["project", "instance"]}),
+        ("Routing", {"fields": routed}),
+        ("Who and when", {"fields": ["requester", "owner", "due_at", "defer_until", "parent", "max_attempts"]}),
+        ("Wishes", {"fields": ["executor_preference", "velocity_requirement", "estimated_effort"]}),
+        ("Where from", {"fields": ["source", "source_instance_id", "conversation_id", "context", *elsewhere]}),
+        ("Work", {"fields": worked}),
+        ("Times", {"fields": times}),
+    ]
+    actions = ["complete", "cancel", "retry"]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"source": Task.Source.ADMIN, **super().get_changeform_initial_data(request)}
+
+    def create_row(self, *, actor: str, **fields: Any) -> Task:
+        return operations.submit_task(actor=actor, **fields)
+
+    def change_row(self, row: Task, *, actor: str, **changes: Any) -> Task:
+        if row.status != Task.Status.PENDING and changes.keys() & {"project", "instance"}:
+            raise Invalid({"project": ["The task has been routed: cancel it, or judge its routing by feedback."]})
+        return operations.change_task(task=row, actor=actor, **changes)
+
+    def delete_row(self, row: Task, *, actor: str) -> None:
+        operations.delete_task(task=row, actor=actor)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        obj.refresh_from_db()
+        if obj.routing_reasoning:
+            self.message_user(request, obj.routing_reasoning)
+        return super().log_addition(request, obj, message)
+
+    def _each(self, request: HttpRequest, queryset: models.QuerySet, verb: Any, past: str) -> None:
+        done = self.act(request, queryset, verb)
+        if done:
+            self.message_user(request, f"{done} {past}.")
+
+    @admin.action(description="Complete selected tasks", permissions=["change"])
+    def complete(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        actor = request.user.get_username()
+
+        def verb(task: Task) -> Task:
+            fence = task.fence if task.status in Task.HELD else None
+            return operations.complete_task(task_id=task.pk, fence=fence, owner=None, actor=actor)
+
+        self._each(request, queryset, verb, "completed")
+
+    @admin.action(description="Cancel selected tasks", permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        actor = request.user.get_username()
+        self._each(request, queryset, lambda task: operations.cancel_task(task=task, actor=actor), "cancelled")
+
+    @admin.action(description="Retry selected tasks", permissions=["change"])
+    def retry(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        actor = request.user.get_username()
+        self._each(request, queryset, lambda task: operations.retry_task(task=task, actor=actor), "retried")
+
+
+@admin.register(TaskDependency)
+class DependencyAdmin(OperatedAdmin):
+    """What waits for what."""
+
+    list_display = ["task", "depends_on", "kind", "created_at"]
+    list_select_related = ["task", "depends_on"]
+    search_fields = ["task__title", "depends_on__title"]
+    autocomplete_fields = ["task", "depends_on"]
+    ordering = ["-created_at", "-pk"]
+
+    def create_row(self, *, actor: str, **fields: Any) -> TaskDependency:
+        return operations.add_dependency(actor=actor, **fields)
+
+    def change_row(self, row: TaskDependency, *, actor: str, **changes: Any) -> TaskDependency:
+        return operations.change_dependency(dependency=row, actor=actor, **changes)
+
+    def delete_row(self, row: TaskDependency, *, actor: str) -> None:
+        operations.remove_dependency(task=row.task, depends_on=row.depends_on, actor=actor)
+
+
+@admin.register(TaskClaim)
+class ClaimAdmin(ReadOnlyAdmin):
+    """Who held what, newest first."""
+
+    list_display = ["task", "owner", "fence", "taken_at", "released_at", "why"]
+    list_filter = ["why"]
+    list_select_related = ["task"]
+    search_fields = ["task__title", "owner"]
+    ordering = ["-taken_at", "-pk"]

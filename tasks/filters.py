@@ -1,0 +1,24 @@
+from django_filters import rest_framework as filters
+
+from hopper.common.rest.filters import AliasFilter, TagFilter
+from tasks.models import Task
+
+
+class TaskFilter(filters.FilterSet):
+    """What tasks can be narrowed by."""
+
+    status = AliasFilter(choices=Task.Status.choices, aliases=Task.STATUS_ALIASES)
+    priority = AliasFilter(choices=Task.Priority.choices, aliases=Task.PRIORITY_ALIASES)
+    source = AliasFilter(choices=Task.Source.choices, aliases=Task.SOURCE_ALIASES)
+    project = filters.CharFilter(field_name="project_id")
+    instance = filters.CharFilter(field_name="instance_id")
+    parent = filters.CharFilter(field_name="parent_id")
+    tag = TagFilter()
+    created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    due_after = filters.IsoDateTimeFilter(field_name="due_at", lookup_expr="gte")
+    due_before = filters.IsoDateTimeFilter(field_name="due_at", lookup_expr="lt")
+
+    class Meta:
+        model = Task
+        fields = ["owner", "requester", "review_required"]

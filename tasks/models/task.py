@@ -1,0 +1,221 @@
+"""A piece of work and its life."""
+
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+
+from hopper.common.db.indexes import Gin
+from hopper.common.errors import HopperError
+from hopper.common.fields import Levels, Tags
+from hopper.common.ids import new_id, plain_id
+from hopper.common.models import Timestamped, Versioned
+from tasks.querysets import TaskQuerySet
+
+
+class TransitionNotAllowed(HopperError):
+    """The task cannot make this move from where it stands."""
+
+    code = "transition_not_allowed"
+
+
+class Task(Timestamped, Versioned):
+    """A piece of work that Hopper places with whoever is best able to do it."""
+
+    class Status(models.TextChoices):
+        """Where a task stands.
+
+        pending: taken in, no destination yet · routed: placed, free to be claimed · claimed: one executor
+        holds it under a lease · in_progress: it is being worked on · blocked: parked, nobody holds it ·
+        completed, cancelled: over · failed: over unless somebody retries it.
+        """
+
+        PENDING = "pending"
+        ROUTED = "routed"
+        CLAIMED = "claimed"
+        IN_PROGRESS = "in_progress"
+        BLOCKED = "blocked"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    class Priority(models.TextChoices):
+        """How urgent a task is."""
+
+        LOW = "low"
+        MEDIUM = "medium"
+        HIGH = "high"
+        URGENT = "urgent"
+
+    class Source(models.TextChoices):
+        """Which door a task came in by."""
+
+        API = "api"
+        ADMIN = "admin"
+        MCP = "mcp"
+        CLI = "cli"
+        WEBHOOK = "webhook"
+        EMAIL = "email"
+        LOCAL = "local"
+        NORTHBOUND = "northbound"
+        FEDERATION = "federation"
+
+    MOVES = {
+        Status.PENDING: {Status.ROUTED, Status.CANCELLED},
+        Status.ROUTED: {Status.CLAIMED, Status.PENDING, Status.BLOCKED, Status.CANCELLED},
+        Status.CLAIMED: {Status.IN_PROGRESS, Status.ROUTED, Status.FAILED, Status.CANCELLED},
+        Status.IN_PROGRESS: {Status.COMPLETED, Status.FAILED, Status.BLOCKED, Status.ROUTED, Status.CANCELLED},
+        Status.BLOCKED: {Status.ROUTED, Status.IN_PROGRESS, Status.CANCELLED},
+        Status.FAILED: {Status.PENDING, Status.CANCELLED},
+        Status.COMPLETED: set(),
+        Status.CANCELLED: set(),
+    }
+    HELD = (Status.CLAIMED, Status.IN_PROGRESS)
+    OVER = (Status.COMPLETED, Status.CANCELLED)
+    OPEN = (Status.PENDING, Status.ROUTED, Status.CLAIMED, Status.IN_PROGRESS, Status.BLOCKED)
+    STATUS_ALIASES = {"open": "pending", "done": "completed"}
+    PRIORITY_ALIASES = {"critical": "urgent", "normal": "medium"}
+    SOURCE_ALIASES = {"http": "api"}
+
+    id = models.CharField(primary_key=True, max_length=50, default=new_id, validators=[plain_id])
+    title = models.CharField(max_length=500)
+    description = models.TextField(null=True, blank=True)
+    project = models.ForeignKey(
+        "projects.Project", models.PROTECT, null=True, blank=True, db_column="project", related_name="tasks"
+    )
+    instance = models.ForeignKey("instances.Instance", models.PROTECT, null=True, blank=True, related_name="tasks")
+    parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="subtasks")
+    status = models.CharField(
+        max_length=20, choices=Status.choices, default=Status.PENDING, db_default=Status.PENDING, editable=False
+    )
+    priority = models.CharField(
+        max_length=20, choices=Priority.choices, default=Priority.MEDIUM, db_default=Priority.MEDIUM
+    )
+    priority_rank = models.GeneratedField(
+        expression=Case(
+            When(priority="urgent", then=Value(0)),
+            When(priority="high", then=Value(1)),
+            When(priority="medium", then=Value(2)),
+            default=Value(3),
+        ),
+        output_field=models.SmallIntegerField(),
+        db_persist=True,
+    )
+    requester = models.CharField(max_length=100, null=True, blank=True)
+    owner = models.CharField(max_length=100, null=True, blank=True)
+    external_id = models.CharField(max_length=200, null=True, blank=True, editable=False)
+    external_url = models.CharField(max_length=500, null=True, blank=True, editable=False)
+    external_platform = models.CharField(max_length=50, null=True, blank=True, editable=False)
+    source = models.CharField(max_length=20, choices=Source.choices, default=Source.API, db_default=Source.API)
+    source_instance_id = models.CharField(max_length=100, null=True, blank=True)
+    conversation_id = models.CharField(max_length=200, null=True, blank=True)
+    context = models.TextField(null=True, blank=True)
+    tags = Tags()
+    required_capabilities = Levels(level=1)
+    executor_preference = models.CharField(max_length=50, null=True, blank=True)
+    velocity_requirement = models.CharField(
+        max_length=20, null=True, blank=True, choices=[(v, v) for v in ("fast", "medium", "slow", "glacial")]
+    )
+    estimated_effort = models.CharField(max_length=50, null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    defer_until = models.DateTimeField(null=True, blank=True, help_text="Not to be claimed before this.")
+    routing_confidence = models.FloatField(null=True, blank=True, editable=False)
+    routing_reasoning = models.TextField(null=True, blank=True, editable=False)
+    route_after = models.DateTimeField(null=True, blank=True, editable=False)
+    review_required = models.BooleanField(default=False, db_default=False, editable=False)
+    result = models.JSONField(null=True, blank=True, editable=False)
+    failure_reason = models.TextField(null=True, blank=True, editable=False)
+    lease_owner = models.CharField(max_length=200, null=True, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    fence = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
+    attempts = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    max_attempts = models.PositiveIntegerField(default=3, db_default=3)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    failed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        db_table = "tasks"
+        constraints = [
+            models.CheckConstraint(name="task_id_is_short", condition=Q(id__length__range=(1, 50))),
+            models.CheckConstraint(name="task_title_is_short", condition=Q(title__length__lte=500)),
+            models.CheckConstraint(
+                name="task_is_not_its_own_parent",
+                condition=~Q(parent=F("id")),
+                violation_error_message="A task cannot be its own parent.",
+            ),
+            models.CheckConstraint(
+                name="task_is_placed_once_routed",
+                condition=Q(status__in=["pending", "cancelled"]) | Q(project__isnull=False) | Q(instance__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="task_has_a_lease_iff_held",
+                condition=Q(status__in=["claimed", "in_progress"], lease_owner__isnull=False, lease_until__isnull=False)
+                | (~Q(status__in=["claimed", "in_progress"]) & Q(lease_owner__isnull=True, lease_until__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="task_has_finished_iff_over",
+                condition=Q(status__in=["completed", "cancelled"], finished_at__isnull=False)
+                | (~Q(status__in=["completed", "cancelled"]) & Q(finished_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="task_has_failed_at_once_failed", condition=~Q(status="failed") | Q(failed_at__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="task_confidence_is_a_share",
+                condition=Q(routing_confidence__isnull=True) | Q(routing_confidence__range=(0, 1)),
+            ),
+            models.CheckConstraint(
+                name="task_attempts_are_within_the_limit", condition=Q(attempts__lte=F("max_attempts"))
+            ),
+            models.CheckConstraint(
+                name="task_status_is_known",
+                condition=Q(
+                    status__in=[
+                        "pending",
+                        "routed",
+                        "claimed",
+                        "in_progress",
+                        "blocked",
+                        "completed",
+                        "failed",
+                        "cancelled",
+                    ]
+                ),
+            ),
+            models.CheckConstraint(
+                name="task_priority_is_known", condition=Q(priority__in=["low", "medium", "high", "urgent"])
+            ),
+        ]
+        indexes = [
+            models.Index(name="idx_tasks_project", fields=["project", "status"]),
+            models.Index(name="idx_tasks_status", fields=["status", "created_at"]),
+            models.Index(name="idx_tasks_created_at", fields=["created_at", "id"]),
+            models.Index(name="idx_tasks_instance", fields=["instance", "status"]),
+            models.Index(name="idx_tasks_source", fields=["source", "source_instance_id"]),
+            models.Index(name="idx_tasks_priority", fields=["priority_rank", "id"]),
+            models.Index(
+                name="idx_tasks_ready", fields=["priority_rank", "created_at", "id"], condition=Q(status="routed")
+            ),
+            models.Index(
+                name="idx_tasks_waiting", fields=["priority_rank", "created_at", "id"], condition=Q(status="pending")
+            ),
+            Gin(name="idx_tasks_tags", fields=["tags"]),
+            Gin(name="idx_tasks_capabilities", fields=["required_capabilities"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def move_to(self, status: str) -> None:
+        """Change status in memory; leaving the held states drops the lease.
+
+        :raises TransitionNotAllowed: if the lifecycle has no such move
+        """
+        was = self.Status(self.status)
+        if status not in self.MOVES[was]:
+            allowed = ", ".join(sorted(self.MOVES[was])) or "nothing: it is over"
+            raise TransitionNotAllowed(f"The task is {was}, so it cannot become {status}. It can become: {allowed}.")
+        self.status = self.Status(status)
+        if status not in self.HELD:
+            self.lease_owner = self.lease_until = None

@@ -1,0 +1,60 @@
+"""Everything that changes tasks, in the order of a task's life."""
+
+from tasks.operations.bulk import create_tasks, delete_tasks, import_finished_tasks, update_tasks
+from tasks.operations.dependencies import (
+    add_dependency,
+    change_dependency,
+    remove_dependency,
+    set_dependencies,
+)
+from tasks.operations.identity import set_external_identity
+from tasks.operations.intake import change_task, delete_task, submit_task
+from tasks.operations.leases import (
+    LeaseLost,
+    TaskNotClaimable,
+    claim_task,
+    complete_task,
+    fail_task,
+    heartbeat_task,
+    release_task,
+    start_task,
+)
+from tasks.operations.placing import (
+    block_task,
+    cancel_task,
+    hold_for_review,
+    place_task,
+    retry_task,
+    return_to_routing,
+    unblock_task,
+)
+
+__all__ = [
+    "LeaseLost",
+    "TaskNotClaimable",
+    "add_dependency",
+    "block_task",
+    "cancel_task",
+    "change_dependency",
+    "change_task",
+    "claim_task",
+    "complete_task",
+    "create_tasks",
+    "delete_task",
+    "delete_tasks",
+    "fail_task",
+    "heartbeat_task",
+    "hold_for_review",
+    "import_finished_tasks",
+    "place_task",
+    "release_task",
+    "remove_dependency",
+    "retry_task",
+    "return_to_routing",
+    "set_dependencies",
+    "set_external_identity",
+    "start_task",
+    "submit_task",
+    "unblock_task",
+    "update_tasks",
+]

@@ -1,0 +1,90 @@
+"""Taking tasks in, changing what they say, and deleting them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+
+from hopper.common.db.graph import graph_lock, reachable_from
+from hopper.common.errors import HopperError, Invalid
+from hopper.events import operations as log
+from tasks.models import Task
+from tasks.operations.dependencies import set_dependencies
+
+BY_VERBS = (
+    "Status moves by verbs: POST /api/v1/tasks/{id}/claim, start, complete, fail, block, unblock, release, "
+    "retry or cancel."
+)
+
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # not by itself: somebody has to ask
+
+
+class TaskIsHeld(HopperError):
+    """Somebody works on this task: release or cancel it first."""
+
+    code = "task_is_held"
+
+
+@transaction.atomic
+def submit_task(*, actor: str, depends_on: Sequence[str] = (), route: bool = True, **fields: Any) -> Task:
+    """Take a task in: it is stored as pending, and routing is rung for once it is committed.
+
+    A `project` that is given is where it will go; `route=False` lets it wait until somebody routes it.
+    Unknown fields are a TypeError.
+
+    :raises Invalid: if a field breaks a rule, names a row that is not there, or closes a circle
+    """
+    task = new_task(actor=actor, **fields)
+    if not route:
+        task.route_after = NEVER
+    kind = "task.submitted" if route else "task.stored"
+    log.create_row(task, kind=kind, actor=actor, unique="id" in fields, source=task.source)
+    if depends_on:
+        set_dependencies(task=task, depends_on=depends_on)
+    return task
+
+
+def new_task(*, actor: str, **fields: Any) -> Task:
+    """Return an unsaved, pending task.
+
+    :raises Invalid: if a status other than pending is typed in
+    """
+    if fields.pop("status", Task.Status.PENDING) != Task.Status.PENDING:
+        raise Invalid({"status": [f"A new task is pending. {BY_VERBS}"]})
+    fields["requester"] = fields.get("requester") or actor[:100]
+    return Task(**fields)
+
+
+@transaction.atomic
+def change_task(*, task: Task, actor: str, depends_on: Sequence[str] | None = None, **changes: Any) -> Task:
+    """Change what a task says; where it stands and who holds it is changed by other operations.
+
+    :raises Invalid: if a field breaks a rule, a status is typed in, or the parent closes a circle
+    """
+    if changes.pop("status", task.status) != task.status:
+        raise Invalid({"status": [BY_VERBS]})
+    if changes.get("parent"):
+        graph_lock("tasks")
+        _refuse_circle(task, changes["parent"])
+    if depends_on is not None:
+        set_dependencies(task=task, depends_on=depends_on)
+    return log.change_row(task, kind="task.changed", actor=actor, changes=changes)
+
+
+@transaction.atomic
+def delete_task(*, task: Task, actor: str) -> None:
+    """Delete a task with its dependencies, mappings, decision and feedback; its episodes and events stay.
+
+    :raises TaskIsHeld: if it is claimed or in progress
+    """
+    if log.lock_row(task).status in Task.HELD:
+        raise TaskIsHeld
+    log.delete_row(task, kind="task.deleted", actor=actor)
+
+
+def _refuse_circle(task: Task, parent: Task) -> None:
+    above = reachable_from(parent.pk, table=Task._meta.db_table, source="id", target="parent_id")
+    if task.pk in above:
+        raise Invalid({"parent": [f"Task {parent.pk} is below this one: the two would be each other's parent."]})

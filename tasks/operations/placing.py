@@ -1,0 +1,92 @@
+"""Moves that no lease is needed for: placing, holding for review, parking, cancelling, retrying."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from hopper.events import operations as log
+from instances.models import Instance
+from projects.models import Project
+from tasks.models import Task
+from tasks.operations.leases import close_claims
+
+
+@transaction.atomic
+def place_task(
+    *, task: Task, project: Project | None, instance: Instance | None, confidence: float, reasoning: str, actor: str,
+    **payload: Any,
+) -> Task:  # fmt: skip
+    """Give the task its destination and mark it routed.
+
+    :raises TransitionNotAllowed: if the task is past routing
+    """
+    task = log.lock_row(task)
+    task.move_to(Task.Status.ROUTED)
+    task.project, task.instance = project, instance
+    task.routing_confidence, task.routing_reasoning = confidence, reasoning
+    task.review_required, task.route_after = False, None
+    destination = {"project": project.pk if project else None, "instance": instance.pk if instance else None}
+    return log.save_row(task, kind="task.routed", actor=actor, confidence=confidence, **destination, **payload)
+
+
+@transaction.atomic
+def hold_for_review(*, task: Task, confidence: float, reasoning: str, actor: str, **payload: Any) -> Task:
+    """Leave the task pending for a person to say where it belongs.
+
+    :raises TransitionNotAllowed: if the task is no longer pending
+    """
+    task = log.lock_row(task)
+    if task.status != Task.Status.PENDING:
+        task.move_to(Task.Status.PENDING)
+    task.routing_confidence, task.routing_reasoning, task.review_required = confidence, reasoning, True
+    return log.save_row(task, kind="task.review_requested", actor=actor, confidence=confidence, **payload)
+
+
+@transaction.atomic
+def return_to_routing(*, task: Task, actor: str, route_after: datetime | None = None) -> Task:
+    """Take back where the task was placed, so that it is routed anew."""
+    task = log.lock_row(task)
+    task.move_to(Task.Status.PENDING)
+    task.project = task.instance = None
+    task.review_required, task.route_after = False, route_after
+    return log.save_row(task, kind="task.returned", actor=actor)
+
+
+def block_task(*, task: Task, actor: str, reason: str = "") -> Task:
+    """Park a task: nobody holds it and nobody may claim it."""
+    return _park(task, Task.Status.BLOCKED, "task.blocked", actor, reason)
+
+
+def unblock_task(*, task: Task, actor: str) -> Task:
+    """Let a parked task be claimed again."""
+    return _park(task, Task.Status.ROUTED, "task.unblocked", actor)
+
+
+@transaction.atomic
+def _park(task: Task, status: str, kind: str, actor: str, reason: str = "") -> Task:
+    task = log.lock_row(task)
+    task.move_to(status)
+    close_claims(task, why="blocked")
+    return log.save_row(task, kind=kind, actor=actor, reason=reason)
+
+
+@transaction.atomic
+def cancel_task(*, task: Task, actor: str, reason: str = "") -> Task:
+    """End a task that nobody wants any more; what waits for it goes on waiting."""
+    task = log.lock_row(task)
+    task.move_to(Task.Status.CANCELLED)
+    task.finished_at, task.review_required = timezone.now(), False
+    close_claims(task, why="cancelled")
+    return log.save_row(task, kind="task.cancelled", actor=actor, reason=reason)
+
+
+@transaction.atomic
+def retry_task(*, task: Task, actor: str) -> Task:
+    """Send a failed task round again, with all its attempts."""
+    task = log.lock_row(task)
+    task.move_to(Task.Status.PENDING)
+    task.attempts, task.failed_at, task.failure_reason = 0, None, None
+    task.project = task.instance = None
+    return log.save_row(task, kind="task.retried", actor=actor)

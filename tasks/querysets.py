@@ -1,0 +1,79 @@
+"""Every question Hopper asks about tasks."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
+
+from hopper.common.db.graph import subtree_sql
+
+
+class TaskQuerySet(models.QuerySet):
+    """Tasks; chain the questions like filters."""
+
+    def in_project(self, project: Any) -> Self:
+        """Tasks of the project, given as a row or a name."""
+        return self.filter(project=project)
+
+    def in_status(self, *statuses: str) -> Self:
+        """Tasks in one of the statuses; `open` and `done` are understood."""
+        return self.filter(status__in=[self.model.STATUS_ALIASES.get(status, status) for status in statuses])
+
+    def tagged(self, *tags: str) -> Self:
+        """Tasks that carry all of the tags."""
+        return self.filter(tags__has_keys=list(tags))
+
+    def open(self) -> Self:
+        """Tasks that are not over and have not failed."""
+        return self.filter(status__in=self.model.OPEN)
+
+    def search(self, text: str) -> Self:
+        """Tasks whose title or description contains every word."""
+        found = self
+        for word in text.split():
+            found = found.filter(Q(title__icontains=word) | Q(description__icontains=word) | Q(pk=word))
+        return found
+
+    def awaiting_routing(self, *, now: datetime) -> Self:
+        """Pending tasks that no person has to look at and whose turn has come, most urgent and oldest first."""
+        due = Q(route_after=None) | Q(route_after__lte=now)
+        pending = self.filter(due, status=self.model.Status.PENDING, review_required=False)
+        return pending.order_by("priority_rank", "created_at", "pk")
+
+    def in_review(self) -> Self:
+        """Pending tasks that wait for a person to say where they belong, most urgent and oldest first."""
+        waiting = self.filter(status=self.model.Status.PENDING, review_required=True)
+        return waiting.order_by("priority_rank", "created_at", "pk")
+
+    def unblocked(self) -> Self:
+        """Tasks whose every blocker is completed; a failed or cancelled blocker keeps them waiting."""
+        blockers = self.model.waits_for.rel.related_model.objects.filter(task=OuterRef("pk"))
+        return self.filter(~Exists(blockers.exclude(depends_on__status=self.model.Status.COMPLETED)))
+
+    def ready(self) -> Self:
+        """Tasks that may be claimed now, by the database's clock: routed, unblocked, not deferred, tries left."""
+        due = Q(defer_until=None) | Q(defer_until__lte=Now())
+        routed = self.filter(due, status=self.model.Status.ROUTED, attempts__lt=F("max_attempts"))
+        return routed.unblocked().order_by("priority_rank", "created_at", "pk")
+
+    def held_with(self, *, fence: int, owner: str | None = None) -> Self:
+        """Tasks held under this fence (and by this owner, if one is named)."""
+        held = self.filter(fence=fence, status__in=self.model.HELD)
+        return held.filter(lease_owner=owner) if owner else held
+
+    def for_principal(self, principal: Any) -> Self:
+        """Tasks that the principal may see: those of its projects, and those in its branches."""
+        seen = self
+        if principal.projects:
+            seen = seen.filter(project__in=principal.projects)
+        if principal.instances:
+            branches = subtree_sql("hopper_instances", count=len(principal.instances))
+            seen = seen.filter(instance__in=RawSQL(branches, list(principal.instances)))  # noqa: S611
+        return seen
+
+    def with_edges(self) -> Self:
+        """Tasks with the dependencies that their lists `depends_on` and `blocks` show: two more queries in all."""
+        return self.prefetch_related("waits_for", "is_waited_for_by")

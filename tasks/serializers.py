@@ -1,0 +1,153 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from hopper.common.rest.serializers import LeanSerializer, StrictCharField, StrictModelSerializer, StrictSerializer
+from tasks.models import Task, TaskClaim, TaskDependency
+from tasks.operations.intake import BY_VERBS
+
+WRITABLE = [
+    "id", "title", "description", "project", "instance", "parent", "status", "priority", "requester", "owner", "source",
+    "source_instance_id", "conversation_id", "context", "tags", "required_capabilities", "executor_preference",
+    "velocity_requirement", "estimated_effort", "due_at", "defer_until", "max_attempts", "depends_on",
+]  # fmt: skip
+SET_BY_HOPPER = [
+    "external_id", "external_url", "external_platform", "routing_confidence", "routing_reasoning", "route_after",
+    "review_required", "result", "failure_reason", "lease_owner", "lease_until", "fence", "attempts", "blocks",
+    "created_at", "updated_at", "started_at", "finished_at", "failed_at", "version",
+]  # fmt: skip
+
+
+class TaskSerializer(LeanSerializer):
+    """A task as a client sees it."""
+
+    depends_on = serializers.SerializerMethodField()
+    blocks = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Task
+        fields = [*WRITABLE, *SET_BY_HOPPER]
+        read_only_fields = fields
+
+    def get_depends_on(self, task: Task) -> list[str]:
+        return [edge.depends_on_id for edge in task.waits_for.all()]
+
+    def get_blocks(self, task: Task) -> list[str]:
+        return [edge.task_id for edge in task.is_waited_for_by.all()]
+
+
+class AliasField(serializers.ChoiceField):
+    """A choice that also accepts the words other systems use for it."""
+
+    def __init__(self, *, aliases: dict[str, str], **kwargs: Any) -> None:
+        self.aliases = aliases
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(self.aliases.get(data, data) if isinstance(data, str) else data)
+
+
+class TaskInput(StrictModelSerializer):
+    """What a client may write; where a task stands is changed by verbs."""
+
+    status = serializers.CharField(required=False)
+    priority = AliasField(aliases=Task.PRIORITY_ALIASES, choices=Task.Priority.choices, required=False)
+    source = AliasField(aliases=Task.SOURCE_ALIASES, choices=Task.Source.choices, required=False)
+    depends_on = serializers.ListField(child=StrictCharField(max_length=50), required=False, max_length=1000)
+
+    class Meta:
+        model = Task
+        fields = WRITABLE
+        validators = ()
+        extra_kwargs = {
+            "title": {"trim_whitespace": True},
+            "id": {"validators": []},
+            "description": {"max_length": 200_000},
+            "context": {"max_length": 200_000},
+        }
+
+    def validate_status(self, status: str) -> str:
+        word = Task.STATUS_ALIASES.get(status, status)
+        if word != (self.instance.status if self.instance else Task.Status.PENDING):
+            raise serializers.ValidationError(BY_VERBS)
+        return word
+
+    def validate_id(self, key: str) -> str:
+        if self.instance and key != self.instance.pk:
+            raise serializers.ValidationError("An id never changes.")
+        return key
+
+    def refusal(self, name: str) -> str:
+        return super().refusal(name) if name not in SET_BY_HOPPER else "Hopper sets this field itself: leave it out."
+
+
+class BulkInput(StrictSerializer):
+    """Up to 1,000 tasks to create, update (`{"id": …, field: value}` or `{"id", "verb"}`) and delete (ids)."""
+
+    create = serializers.ListField(child=serializers.DictField(), required=False, default=list)
+    update = serializers.ListField(child=serializers.DictField(), required=False, default=list)
+    delete = serializers.ListField(child=StrictCharField(max_length=50), required=False, default=list)
+
+
+class BulkResult(serializers.Serializer):
+    """The same three lists, done; under `?partial=true` a refused entry is `{"errors": {field: [..]}}`."""
+
+    create = serializers.ListField(child=serializers.DictField())
+    update = serializers.ListField(child=serializers.DictField())
+    delete = serializers.ListField()
+
+
+class ClaimInput(StrictSerializer):
+    """Who claims, and for how long."""
+
+    executor = StrictCharField(required=False, max_length=100)
+    lease_seconds = serializers.IntegerField(required=False, min_value=1)
+
+
+class HoldInput(StrictSerializer):
+    """The proof that the task is yours, and what came of it."""
+
+    fence = serializers.IntegerField(required=False, min_value=0)
+    executor = StrictCharField(required=False, max_length=100)
+    lease_seconds = serializers.IntegerField(required=False, min_value=1)
+    result = serializers.JSONField(required=False)
+    reason = StrictCharField(required=False, allow_blank=True, max_length=2000)
+
+
+class ReasonInput(StrictSerializer):
+    """Why."""
+
+    reason = StrictCharField(required=False, allow_blank=True, max_length=2000)
+
+
+class ClaimResult(serializers.Serializer):
+    """The claimed task with the fence that every later call has to name."""
+
+    task = TaskSerializer()
+    fence = serializers.IntegerField()
+    lease_until = serializers.DateTimeField()
+
+
+class DependencySerializer(LeanSerializer):
+    """One task that waits for another."""
+
+    class Meta:
+        model = TaskDependency
+        fields = ["task", "depends_on", "kind", "created_at"]
+        read_only_fields = fields
+
+
+class DependencyInput(StrictSerializer):
+    """The task to wait for."""
+
+    depends_on = StrictCharField(max_length=50)
+    kind = serializers.ChoiceField(choices=TaskDependency.Kind.choices, required=False)
+
+
+class ClaimSerializer(LeanSerializer):
+    """One lease that was taken."""
+
+    class Meta:
+        model = TaskClaim
+        fields = ["task", "owner", "fence", "taken_at", "released_at", "why"]
+        read_only_fields = fields
