@@ -16,7 +16,7 @@ from hopper.common.jobs import ring
 from hopper.events.models import Event
 
 Row = TypeVar("Row", bound=models.Model)
-BATCH = 1000
+BATCH = 500
 
 
 class StillInUse(HopperError):
@@ -27,7 +27,7 @@ class StillInUse(HopperError):
 
 def record_event(kind: str, row: models.Model, *, actor: str, **payload: Any) -> Event:
     """Append what happened to the row, in the caller's transaction, and ring for whoever waits for it."""
-    event = Event.objects.create(**_entry(kind, row, actor, payload))
+    event = Event.objects.create(**_entry(kind, row, actor, payload), version=_next_version(row))
     for job in settings.DOORBELLS.get(kind, ()):
         ring(job, row.pk)
     return event
@@ -37,15 +37,29 @@ def record_events(
     kind: str, rows: Sequence[models.Model], *, actor: str, payload: Callable[[Any], dict[str, Any]] | None = None
 ) -> None:
     """Append the same kind of event for many rows; the sweep, not a doorbell, sees to what follows."""
-    entries = (Event(**_entry(kind, row, actor, payload(row) if payload else {})) for row in rows)
-    Event.objects.bulk_create(entries, batch_size=BATCH)
+    for start in range(0, len(rows), BATCH):
+        batch = rows[start : start + BATCH]
+        last = _last_versions(batch)
+        Event.objects.bulk_create(
+            Event(
+                **_entry(kind, row, actor, payload(row) if payload else {}),
+                version=max(last.get(str(row.pk), 0) + 1, getattr(row, "version", 1)),
+            )
+            for row in batch
+        )
 
 
 def _entry(kind: str, row: models.Model, actor: str, payload: dict[str, Any]) -> dict[str, Any]:
     return {
-        "type": kind, "actor": actor, "payload": payload, "version": _next_version(row),
+        "type": kind, "actor": actor, "payload": payload,
         "aggregate_type": row._meta.label_lower, "aggregate_id": str(row.pk),
     }  # fmt: skip
+
+
+def _last_versions(rows: Sequence[models.Model]) -> dict[str, int]:
+    keys = [str(row.pk) for row in rows]
+    seen = Event.objects.filter(aggregate_type=rows[0]._meta.label_lower, aggregate_id__in=keys)
+    return dict(seen.order_by().values_list("aggregate_id").annotate(last=models.Max("version")))
 
 
 def _next_version(row: models.Model) -> Any:

@@ -52,9 +52,7 @@ def _experts(
     raw = _matrix(counted)
     present = np.bincount(raw.indices, minlength=SIZE)
     idf = (np.log((1 + raw.shape[0]) / (1 + present)) + 1).astype(np.float32)
-    weighted = raw.multiply(idf).tocsr()
-    norms = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1))).ravel()
-    unit = (sparse.diags_array(1 / np.where(norms == 0, 1, norms)) @ weighted).tocsr()
+    unit = _unit(raw, idf)
     places = len(projects)
     has_linear = places > 1 and len(examples) >= EACH_ENOUGH * places
     linear, bias = _linear(unit, labels, places) if has_linear else empty_linear()
@@ -70,10 +68,19 @@ def _experts(
 
 
 def _matrix(counted: list[Any]) -> sparse.csr_array:
-    starts = np.cumsum([0] + [len(features) for features, _ in counted])
+    starts = np.cumsum([0] + [len(features) for features, _ in counted]).astype(np.int32)
     features = np.concatenate([features for features, _ in counted])
     values = np.concatenate([values for _, values in counted])
     return sparse.csr_array((values, features, starts), shape=(len(counted), SIZE))
+
+
+def _unit(raw: sparse.csr_array, idf: NDArray[np.float32]) -> sparse.csr_array:
+    """Return the tf-idf rows at length one; worked on in place, as indices must stay 32-bit for scikit-learn."""
+    values = raw.data * idf[raw.indices]
+    rows = np.repeat(np.arange(raw.shape[0]), np.diff(raw.indptr))
+    norms = np.sqrt(np.bincount(rows, weights=values**2, minlength=raw.shape[0]))
+    values = values / np.where(norms == 0, 1, norms)[rows]
+    return sparse.csr_array((values, raw.indices, raw.indptr), shape=raw.shape)
 
 
 def _linear(unit: Any, labels: NDArray[np.int32], places: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:

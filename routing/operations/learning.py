@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from routing.models import Decision, Episode, EpisodeJudgement, LearnedState
 from routing.models.decision import DecidedBy
-from routing.operations.loading import LEXICAL, view_of_task
+from routing.operations.loading import LEXICAL
+from routing.policy.types import text_of
 from tasks.models import Task
 
 log = logging.getLogger(__name__)
@@ -104,12 +105,16 @@ def refit() -> LearnedState | None:
 
     number = _last_number() + 1
     examples = [
-        Example(view_of_task(judged.episode.task).text, judged.right_project, judged.reliability, judged.pk)
+        Example(_text(judged.episode.task), judged.right_project, judged.reliability, judged.pk)
         for judged in judgements
     ]
     arrays, metrics = fit(examples)
     metrics["judged_until"] = judgements[-1].updated_at.isoformat()
     return _keep(number, arrays.to_bytes(), metrics)
+
+
+def _text(task: Task) -> str:
+    return text_of(task.title, task.description, task.tags)
 
 
 def _last_number() -> int:

@@ -15,7 +15,7 @@ from routing.learning.model import Arrays, Model
 from routing.models import EpisodeJudgement, LearnedState, PolicyVersion
 from routing.policy.decide import DEFAULT_THRESHOLD, PolicyView
 from routing.policy.rules import RuleBook, read_rules
-from routing.policy.types import Candidate, Roster, TaskView
+from routing.policy.types import Candidate, Roster, TaskView, text_of
 from tasks.models import Task
 
 SECONDS_A_DAY = 86_400
@@ -121,7 +121,7 @@ def _take_over(number: int) -> None:
 def _lesson(judgement: EpisodeJudgement) -> Lesson:
     task = judgement.episode.task
     return Lesson.of(
-        episode=judgement.pk, text=view_of_task(task).text if task else "",
+        episode=judgement.pk, text=text_of(task.title, task.description, task.tags) if task else "",
         project=judgement.right_project if task else None, reliability=judgement.reliability,
     )  # fmt: skip
 

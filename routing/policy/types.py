@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+def text_of(title: str, description: str | None, tags: Sequence[str]) -> str:
+    """Return the text of a task that is learned from."""
+    return f"{title}\n{description or ''}\nTags: {', '.join(tags)}"
+
+
 @dataclass(frozen=True)
 class TaskView:
     """A task as routing sees it; `waits_days` is the time until it is due, in days."""
@@ -29,8 +34,8 @@ class TaskView:
 
     @cached_property
     def text(self) -> str:
-        """The text that is learned from: title, description, tags."""
-        return f"{self.title}\n{self.description}\nTags: {', '.join(self.tags)}"
+        """The text that is learned from."""
+        return text_of(self.title, self.description, self.tags)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""Serve the admin and the API, with the relay beside it where no broker is configured."""
+
+import signal
+import subprocess
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+STOP_AFTER = 15
+
+
+class Command(BaseCommand):
+    """Run gunicorn, and `manage.py relay` for what Celery beat would do."""
+
+    help = __doc__
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--workers", type=int, default=2)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("check")
+        web = [
+            sys.executable, "-m", "gunicorn", "hopper.wsgi", "--bind", f"{options['host']}:{options['port']}",
+            "--workers", str(options["workers"]), "--threads", "4", "--no-control-socket", "--log-level", "warning",
+        ]  # fmt: skip
+        relay = [sys.executable, str(settings.BASE_DIR / "manage.py"), "relay"]
+        commands = [web] if settings.REDIS_URL else [web, relay]
+        _run_together(commands)
+
+
+def _run_together(commands: list[list[str]]) -> None:
+    """Run the commands until one ends or somebody stops us; then stop the others."""
+    running = [subprocess.Popen(command) for command in commands]  # noqa: S603 - our own commands
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        running[0].wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(STOP_AFTER)
+    sys.exit(max(0, running[0].returncode or 0))
