@@ -1,8 +1,22 @@
 """What every test stands on."""
 
+import os
+
 import pytest
 
 from hopper.common.keys import create_key
+
+NEVER_SKIPPED_IN_CI = ("data", "browser")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """In CI a test that lacks what it needs has failed: a skipped suite proves nothing."""
+    report = yield
+    needed = [name for name in NEVER_SKIPPED_IN_CI if item.get_closest_marker(name)]
+    if report.skipped and needed and os.environ.get("CI"):
+        report.outcome, report.longrepr = "failed", f"In CI the {needed[0]} tests are required: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ class FeedbackAdmin(OperatedAdmin):
         "version",
     ]
     ordering = ["-updated_at", "-pk"]
+    text_lists = ["unexpected_blockers", "required_skills_not_tagged"]
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
         return [*self.readonly_fields, "task"] if obj else self.readonly_fields

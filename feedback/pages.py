@@ -1,5 +1,6 @@
 """The pages an operator opens every morning: the dashboard and the review queue."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -57,6 +58,8 @@ def _answer(request: HttpRequest) -> None:
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the figures of the front page: work by status, and how well Hopper decides."""
+    if not request.user.has_perm("tasks.view_task"):
+        return context | {"title": "Dashboard"}
     counts = Task.objects.aggregate(
         waiting=Count("pk", filter=Q(status="pending", review_required=False)),
         review=Count("pk", filter=Q(status="pending", review_required=True)),
@@ -65,7 +68,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         overdue=Count("pk", filter=Q(status__in=Task.OPEN, due_at__lt=timezone.now())),
     )
     recent = Decision.objects.recent().select_related("task", "project")[:10]
-    return context | {"counts": counts, "recent": recent, "health": _health(), "by_project": _by_project()}
+    figures = {"counts": counts, "recent": recent, "health": _health(), "by_project": _by_project()}
+    return context | {"title": "Dashboard", **figures}
 
 
 def _health() -> dict[str, Any]:
@@ -86,7 +90,17 @@ def _by_project() -> list[Any]:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar: by what an operator does, not by app."""
     return [
-        _group("Every morning", ("Dashboard", "dashboard", "admin:index"), ("Review queue", "rule", "review-queue")),
+        {
+            "title": "Every morning",
+            "items": [
+                {"title": "Dashboard", "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                {
+                    "title": "Review queue", "icon": "rule", "link": reverse_lazy("review-queue"),
+                    "badge": Task.objects.in_review().count(), "badge_variant": "warning",
+                    "permission": _needs("tasks.change_task"),
+                },
+            ],
+        },
         _group(
             "Work", ("Tasks", "task_alt", "admin:tasks_task_changelist"),
             ("Dependencies", "account_tree", "admin:tasks_taskdependency_changelist"),
@@ -113,10 +127,24 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("API keys", "key", "admin:common_apikey_changelist"), ("Users", "person", "admin:auth_user_changelist"),
+            ("Groups", "group", "admin:auth_group_changelist"),
         ),
     ]  # fmt: skip
 
 
 def _group(title: str, *items: tuple[str, str, str]) -> dict[str, Any]:
-    links = [{"title": text, "icon": icon, "link": reverse_lazy(name)} for text, icon, name in items]
+    links = [
+        {"title": text, "icon": icon, "link": reverse_lazy(name), "permission": _needs(_viewing(name))}
+        for text, icon, name in items
+    ]
     return {"title": title, "separator": True, "items": links}
+
+
+def _viewing(list_name: str) -> str:
+    """Return the permission to see a list: `admin:tasks_task_changelist` needs `tasks.view_task`."""
+    app, model, _ = list_name.removeprefix("admin:").split("_")
+    return f"{app}.view_{model}"
+
+
+def _needs(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)

@@ -7,6 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+from django.templatetags.static import static
+
 from hopper.common.db.options import SCHEMES, database_from_url
 from hopper.common.env import TolerantEnv
 
@@ -50,6 +52,8 @@ SESSION_COOKIE_NAME = "__Host-hopper" if HTTPS else "hopper"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 28_800
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_242_880
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 PASSWORD_HASHERS = [
@@ -235,6 +239,8 @@ UNFOLD = {
     "SITE_TITLE": "Hopper",
     "SITE_HEADER": "Hopper",
     "SITE_SYMBOL": "alt_route",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("hopper/icon.svg")}],
+    "STYLES": [lambda request: static("hopper/admin.css")],
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "feedback.pages.dashboard",
     "SIDEBAR": {"navigation": "feedback.pages.navigation"},
@@ -245,6 +251,7 @@ UNFOLD = {
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "hopper.common.formats"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

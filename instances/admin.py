@@ -1,3 +1,5 @@
+import json
+from collections import Counter
 from typing import Any
 
 from django.contrib import admin
@@ -6,17 +8,34 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from tree_queries.admin import TreeChangeList
+from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin
 from instances import operations
 from instances.models import Instance
+
+STATUS_COLOURS = {"created": "info", "active": "success", "paused": "warning", "terminated": "default"}
+
+
+class BranchList(TreeChangeList):
+    """The tree with `open_in_branch`, the open work of each row and of the rows shown below it."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        open_in: Counter[str] = Counter()
+        for row in self.result_list:
+            for key in row.tree_path:
+                open_in[key] += row.open_tasks
+        for row in self.result_list:
+            row.open_in_branch = open_in[row.pk]
 
 
 @admin.register(Instance)
 class InstanceAdmin(OperatedAdmin):
     """Browse the tree with its open work; pause a branch without leaving the list."""
 
-    list_display = ["branch", "scope", "status", "instance_type", "open_tasks"]
+    list_display = ["branch", "level", "state", "instance_type", "open_tasks", "below"]
     list_filter = ["scope", "status", "instance_type"]
     search_fields = ["name", "description"]
     autocomplete_fields = ["parent"]
@@ -35,7 +54,7 @@ class InstanceAdmin(OperatedAdmin):
         css = {"all": ["instances/tree.css"]}
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TreeChangeList]:
-        return TreeChangeList
+        return BranchList
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         return Instance.objects.in_tree_order().with_open_work()
@@ -47,14 +66,26 @@ class InstanceAdmin(OperatedAdmin):
     def branch(self, instance: Any) -> SafeString:
         """The name, indented by its depth, with a toggle that tree.js shows where there is something below."""
         return format_html(
-            '<span class="tree-branch" data-key="{}" data-depth="{}" style="--depth: {}">'
-            '<button type="button" class="tree-toggle" aria-label="Collapse or expand" hidden></button>{}</span>',
-            instance.pk, instance.tree_depth, instance.tree_depth, instance.name,
+            '<span class="tree-branch" data-key="{}" data-path="{}" style="--depth: {}">'
+            '<button type="button" class="tree-toggle" aria-label="Collapse or expand {}"></button>{}</span>',
+            instance.pk, json.dumps(instance.tree_path[:-1]), instance.tree_depth, instance.name, instance.name,
         )  # fmt: skip
+
+    @display(description="Scope", label=True)
+    def level(self, instance: Any) -> str:
+        return instance.get_scope_display()
+
+    @display(description="Status", label=STATUS_COLOURS)
+    def state(self, instance: Any) -> tuple[str, str]:
+        return instance.status, instance.get_status_display()
 
     @admin.display(description="Open tasks")
     def open_tasks(self, instance: Any) -> int:
         return int(instance.open_tasks)
+
+    @admin.display(description="With those below")
+    def below(self, instance: Any) -> int:
+        return int(instance.open_in_branch)
 
     def create_row(self, *, actor: str, **fields: Any) -> Instance:
         return operations.create_instance(actor=actor, **fields)

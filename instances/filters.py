@@ -1,9 +1,8 @@
-from django_filters import rest_framework as filters
-
+from hopper.common.rest.filters import StrictFilterSet
 from instances.models import Instance
 
 
-class InstanceFilter(filters.FilterSet):
+class InstanceFilter(StrictFilterSet):
     """What instances can be narrowed by."""
 
     class Meta:

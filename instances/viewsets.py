@@ -37,8 +37,7 @@ class InstanceViewSet(OperatedViewSet):
     delete_row = staticmethod(operations.delete_instance)
 
     def _page(self, rows: Any) -> Response:
-        page = self.paginate_queryset(rows.for_principal(self.request.user))
-        return self.get_paginated_response(self.serializer_class(page, many=True).data)
+        return self.pages(rows.for_principal(self.request.user))
 
     @extend_schema(responses=InstanceSerializer(many=True))
     @action(detail=True)

@@ -3,14 +3,14 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
-from hopper.common.rest.filters import TagFilter
+from hopper.common.rest.filters import FlagFilter, StrictFilterSet, TagFilter
 from projects.models import Project
 
 
-class ProjectFilter(filters.FilterSet):
+class ProjectFilter(StrictFilterSet):
     """What projects can be narrowed by."""
 
-    active = filters.BooleanFilter(field_name="is_active")
+    active = FlagFilter(field_name="is_active")
     capability = filters.CharFilter(method="able_to")
     tag = TagFilter()
 

@@ -50,8 +50,7 @@ class ProjectViewSet(OperatedViewSet):
     @action(detail=False)
     def active(self, request: Request) -> Response:
         """List the projects that take new tasks."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset().active()))
-        return self.get_paginated_response(ProjectSerializer(page, many=True).data)
+        return self.pages(self.filter_queryset(self.get_queryset().active()))
 
     @extend_schema(responses=StatisticsSerializer)
     @action(detail=True)

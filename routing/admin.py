@@ -3,8 +3,11 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from unfold.decorators import display
 
-from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin
+from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, link_to, percent
 from routing import operations
 from routing.models import (
     Decision,
@@ -17,37 +20,86 @@ from routing.models import (
     PolicyVersion,
 )
 
+SHOWN_CANDIDATES = 10
+HOP_COLOURS = {
+    "pending": "default", "accepted": "primary", "completed": "success", "rejected": "danger", "cancelled": "default",
+    "expired": "warning",
+}  # fmt: skip
+
+
+def _table(places: list[dict[str, Any]]) -> SafeString:
+    return render_to_string("admin/alternatives.html", {"places": places})
+
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnlyAdmin):
     """Where each task is to go, and why."""
 
-    list_display = ["task", "project", "outcome", "confidence", "decided_by", "decided_at"]
+    list_display = ["task", "project", "result", "sure", "decided_by", "decided_at"]
     list_filter = ["outcome", "decided_by", "project"]
     list_select_related = ["task", "project"]
     search_fields = ["task__title", "reasoning"]
     ordering = ["-decided_at", "-pk"]
+    fieldsets = [
+        (None, {"fields": ["task", "result", "project", "instance", "sure", "reasoning", "considered"]}),
+        ("How", {"fields": ["decided_by", "decided_at", "decision_time_ms", "policy_version", "episode"]}),
+        ("What it stood on", {"fields": ["workload_snapshot", "context"]}),
+    ]
+
+    @display(description="Outcome", ordering="outcome", label={"routed": "success", "abstained": "warning"})
+    def result(self, decision: Decision) -> tuple[str, str]:
+        return decision.outcome, decision.get_outcome_display()
+
+    @display(description="Confidence", ordering="confidence")
+    def sure(self, decision: Decision) -> str | None:
+        return percent(decision.confidence)
+
+    @display(description="Other places")
+    def considered(self, decision: Decision) -> SafeString:
+        return _table(decision.alternatives)
 
 
 @admin.register(Episode)
 class EpisodeAdmin(ReadOnlyAdmin):
     """Every act of routing, newest first."""
 
-    list_display = ["routed_at", "task", "chosen_project", "confidence", "strategy", "outcome_success"]
+    list_display = ["routed_at", "task", "chosen_project", "sure", "strategy", "outcome_success"]
     list_filter = ["strategy", "outcome_success", "source"]
     list_select_related = ["task"]
     search_fields = ["task__title", "chosen_project"]
     ordering = ["-routed_at", "-pk"]
+    fieldsets = [
+        (None, {"fields": ["task", "chosen_project", "chosen_instance", "sure", "strategy", "weighed"]}),
+        ("What became of it", {"fields": ["outcome_success", "outcome_duration", "routed_at", "completed_at"]}),
+        ("What it stood on", {"fields": ["tags", "decision_factors", "source", "source_instance_id"]}),
+    ]
+
+    @display(description="Confidence", ordering="confidence")
+    def sure(self, episode: Episode) -> str | None:
+        return percent(episode.confidence)
+
+    @display(description="Candidates")
+    def weighed(self, episode: Episode) -> SafeString:
+        return _table(episode.decision_factors.get("candidates", [])[:SHOWN_CANDIDATES])
 
 
 @admin.register(EpisodeJudgement)
 class JudgementAdmin(ReadOnlyAdmin):
     """The lessons; they are written by feedback."""
 
-    list_display = ["episode", "right_project", "reliability", "judged_by", "judged_at"]
-    list_select_related = ["episode"]
-    search_fields = ["right_project", "judged_by"]
+    list_display = ["judged_at", "task", "chosen", "right_project", "reliability", "judged_by"]
+    list_select_related = ["episode__task"]
+    search_fields = ["right_project", "judged_by", "episode__task__title"]
+    fields = ["task", "episode", "chosen", "right_project", "reliability", "judged_by", "judged_at"]
     ordering = ["-judged_at", "-pk"]
+
+    @admin.display(description="Task")
+    def task(self, judgement: EpisodeJudgement) -> Any:
+        return link_to(judgement.episode.task)
+
+    @admin.display(description="Chosen then")
+    def chosen(self, judgement: EpisodeJudgement) -> str | None:
+        return judgement.episode.chosen_project
 
 
 @admin.register(LearnedState)
@@ -116,7 +168,7 @@ class PolicyAdmin(OperatedAdmin):
 class PolicyVersionAdmin(OperatedAdmin):
     """Rules, weights and thresholds; a draft is edited, and put in force by the action."""
 
-    list_display = ["policy", "number", "state", "created_by", "activated_at", "created_at"]
+    list_display = ["policy", "number", "standing", "created_by", "activated_at", "created_at"]
     list_filter = ["state", "policy"]
     list_select_related = ["policy"]
     search_fields = ["policy__name"]
@@ -124,6 +176,10 @@ class PolicyVersionAdmin(OperatedAdmin):
     readonly_fields = ["number", "state", "created_by", "activated_at", "version"]
     ordering = ["-created_at", "-pk"]
     actions = ["activate"]
+
+    @display(description="State", ordering="state", label={"active": "success", "draft": "info", "retired": "default"})
+    def standing(self, version: PolicyVersion) -> tuple[str, str]:
+        return version.state, version.get_state_display()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj and obj.state != PolicyVersion.State.DRAFT:
@@ -150,13 +206,17 @@ class PolicyVersionAdmin(OperatedAdmin):
 class DelegationAdmin(OperatedAdmin):
     """Hops of tasks through the tree."""
 
-    list_display = ["task", "source_instance", "target_instance", "delegation_type", "status", "delegated_at"]
+    list_display = ["task", "source_instance", "target_instance", "delegation_type", "state", "delegated_at"]
     list_filter = ["status", "delegation_type"]
     list_select_related = ["task", "source_instance", "target_instance"]
     search_fields = ["task__title", "reason"]
     autocomplete_fields = ["task", "source_instance", "target_instance"]
     readonly_fields = ["status", "delegated_at", "accepted_at", "completed_at", "version"]
     ordering = ["-delegated_at", "-pk"]
+
+    @display(description="Status", ordering="status", label=HOP_COLOURS)
+    def state(self, hop: Delegation) -> tuple[str, str]:
+        return hop.status, hop.get_status_display()
 
     def create_row(self, *, actor: str, **fields: Any) -> Delegation:
         return operations.create_delegation(actor=actor, **fields)

@@ -1,26 +1,27 @@
 from django_filters import rest_framework as filters
 
+from hopper.common.rest.filters import FlagFilter, MomentFilter, StrictFilterSet
 from routing.models import Decision, Delegation, Episode, Pattern
 
 
-class DecisionFilter(filters.FilterSet):
+class DecisionFilter(StrictFilterSet):
     """What decisions can be narrowed by."""
 
     project = filters.CharFilter(field_name="project_id")
-    confidence_lt = filters.NumberFilter(field_name="confidence", lookup_expr="lt")
-    decided_after = filters.IsoDateTimeFilter(field_name="decided_at", lookup_expr="gte")
-    decided_before = filters.IsoDateTimeFilter(field_name="decided_at", lookup_expr="lt")
+    confidence_lt = filters.NumberFilter(field_name="confidence", lookup_expr="lt", min_value=0)
+    decided_after = MomentFilter(field_name="decided_at", lookup_expr="gte")
+    decided_before = MomentFilter(field_name="decided_at", lookup_expr="lt")
 
     class Meta:
         model = Decision
         fields = ["decided_by", "outcome"]
 
 
-class EpisodeFilter(filters.FilterSet):
+class EpisodeFilter(StrictFilterSet):
     """What episodes can be narrowed by."""
 
     task = filters.CharFilter(field_name="task_id")
-    outcome = filters.BooleanFilter(field_name="outcome_success")
+    outcome = FlagFilter(field_name="outcome_success")
     project = filters.CharFilter(field_name="chosen_project")
 
     class Meta:
@@ -28,10 +29,10 @@ class EpisodeFilter(filters.FilterSet):
         fields = ["strategy", "source"]
 
 
-class PatternFilter(filters.FilterSet):
+class PatternFilter(StrictFilterSet):
     """What patterns can be narrowed by."""
 
-    active = filters.BooleanFilter(field_name="is_active")
+    active = FlagFilter(field_name="is_active")
     target = filters.CharFilter(field_name="target_instance")
     project = filters.CharFilter(field_name="target_project")
     type = filters.ChoiceFilter(field_name="pattern_type", choices=Pattern.Type.choices)
@@ -41,7 +42,7 @@ class PatternFilter(filters.FilterSet):
         fields = ["source", "is_anti_pattern"]
 
 
-class DelegationFilter(filters.FilterSet):
+class DelegationFilter(StrictFilterSet):
     """What hops can be narrowed by."""
 
     task = filters.CharFilter(field_name="task_id")

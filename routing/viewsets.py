@@ -123,16 +123,15 @@ class PolicyViewSet(OperatedViewSet):
     def versions(self, request: Request, pk: str) -> Response:
         """List the versions, newest first."""
         rows = self.get_object().versions.order_by("-number")
-        return Response({"results": VersionSerializer(rows, many=True).data})
+        return Response({"results": VersionSerializer.show_all(rows)})
 
     @extend_schema(request=VersionInput, responses={201: VersionSerializer})
     @versions.mapping.post
     def add_version(self, request: Request, pk: str) -> Response:
         """Add a draft."""
-        wanted = VersionInput(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        version = operations.create_version(policy=self.get_object(), actor=self.actor, **wanted.validated_data)
-        return Response(VersionSerializer(version).data, status=status.HTTP_201_CREATED)
+        wanted = VersionInput.checked(request.data)
+        version = operations.create_version(policy=self.get_object(), actor=self.actor, **wanted)
+        return Response(VersionSerializer.show(version), status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=VersionSerializer)
     @action(detail=True, methods=["post"], url_path="versions/(?P<number>[0-9]{1,9})/activate")
@@ -141,7 +140,7 @@ class PolicyViewSet(OperatedViewSet):
         version = PolicyVersion.objects.filter(policy=self.get_object(), number=int(number)).first()
         if version is None:
             raise ValidationError({"number": [f"This policy has no version {number}."]})
-        return Response(VersionSerializer(operations.activate_version(version=version, actor=self.actor)).data)
+        return Response(VersionSerializer.show(operations.activate_version(version=version, actor=self.actor)))
 
 
 __all__ = ["DecisionViewSet", "DelegationViewSet", "EpisodeViewSet", "PatternViewSet", "PolicyViewSet"]

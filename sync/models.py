@@ -34,3 +34,6 @@ class ExternalMapping(Timestamped, Versioned):
 
     def __str__(self) -> str:
         return f"{self.platform} {self.external_id}"
+
+    def natural_key(self) -> tuple[str, str]:
+        return self.platform, self.external_id

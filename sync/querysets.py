@@ -16,6 +16,10 @@ class MappingQuerySet(models.QuerySet):
         """The mapping of a foreign issue: one or none."""
         return self.filter(platform=platform, external_id=external_id)
 
+    def get_by_natural_key(self, platform: str, external_id: str) -> Any:
+        """Return the mapping that a fixture means, which names no key of ours."""
+        return self.get(platform=platform, external_id=external_id)
+
     def for_principal(self, principal: Any) -> Self:
         """Mappings of tasks that the principal may see."""
         if not (principal.instances or principal.projects):

@@ -1,37 +1,50 @@
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.utils import timezone
+from unfold.decorators import display
 
-from hopper.common.admin import OperatedAdmin, OperatedForm, ReadOnlyAdmin
+from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, percent
 from hopper.common.errors import Invalid
+from hopper.events.models import Event
 from tasks import operations
 from tasks.models import Task, TaskClaim, TaskDependency
 
+STATUS_COLOURS = {
+    "review": "warning", "pending": "default", "routed": "info", "claimed": "primary", "in_progress": "primary",
+    "blocked": "warning", "completed": "success", "failed": "danger", "cancelled": "default",
+}  # fmt: skip
+PRIORITY_COLOURS = {"urgent": "danger", "high": "warning", "medium": "default", "low": "default"}
 
-class TaskForm(OperatedForm):
-    """A task's fields; tags as a comma-separated line."""
 
-    class Meta:
-        model = Task
-        exclude = ()
-        widgets = {"title": forms.TextInput(attrs={"size": 100})}
+class OverdueFilter(admin.SimpleListFilter):
+    """Open tasks whose time has passed."""
+
+    title = "due date"
+    parameter_name = "overdue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Overdue")]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
+        return queryset.open().filter(due_at__lt=timezone.now()) if self.value() else queryset
 
 
 @admin.register(Task)
 class TaskAdmin(OperatedAdmin):
     """Take tasks in, see where they went and why."""
 
-    form = TaskForm
-    list_display = ["title", "status", "priority", "project", "instance", "routing_confidence", "created_at"]
-    list_filter = ["status", "priority", "review_required", "source", "project"]
+    list_display = ["title", "state", "urgency", "project", "instance", "confidence", "created_at"]
+    list_filter = ["status", "priority", "review_required", OverdueFilter, "source", "project"]
     list_select_related = ["project", "instance"]
     search_fields = ["title", "description", "id"]
     autocomplete_fields = ["project", "instance", "parent"]
     ordering = ["-created_at", "-pk"]
     date_hierarchy = "created_at"
+    change_form_outer_before_template = "admin/tasks/task/decision.html"
+    change_form_outer_after_template = "admin/tasks/task/timeline.html"
     routed = ["status", "routing_confidence", "routing_reasoning", "review_required", "route_after"]
     worked = ["lease_owner", "lease_until", "fence", "attempts", "result", "failure_reason"]
     times = ["created_at", "updated_at", "started_at", "finished_at", "failed_at", "version"]
@@ -40,14 +53,39 @@ class TaskAdmin(OperatedAdmin):
     fieldsets = [
         (None, {"fields": ["title", "description", "tags", "priority", "required_capabilities"]}),
         ("Where to (leave empty to let Hopper decide)", {"fields": ["project", "instance"]}),
-        ("Routing", {"fields": routed}),
-        ("Who and when", {"fields": ["requester", "owner", "due_at", "defer_until", "parent", "max_attempts"]}),
-        ("Wishes", {"fields": ["executor_preference", "velocity_requirement", "estimated_effort"]}),
-        ("Where from", {"fields": ["source", "source_instance_id", "conversation_id", "context", *elsewhere]}),
-        ("Work", {"fields": worked}),
-        ("Times", {"fields": times}),
-    ]
+        ("Who and when", {
+            "classes": ["tab"], "fields": ["requester", "owner", "due_at", "defer_until", "parent", "max_attempts"],
+        }),
+        ("Wishes", {
+            "classes": ["tab"], "fields": ["executor_preference", "velocity_requirement", "estimated_effort"],
+        }),
+        ("Where from", {
+            "classes": ["tab"], "fields": ["source", "source_instance_id", "conversation_id", "context", *elsewhere],
+        }),
+        ("Routing", {"classes": ["tab"], "fields": routed}),
+        ("Work", {"classes": ["tab"], "fields": worked}),
+        ("Times", {"classes": ["tab"], "fields": times}),
+    ]  # fmt: skip
     actions = ["complete", "cancel", "retry"]
+
+    @display(description="Status", ordering="status", label=STATUS_COLOURS)
+    def state(self, task: Task) -> tuple[str, str]:
+        if task.review_required and task.status == Task.Status.PENDING:
+            return "review", "In review"
+        return task.status, task.get_status_display()
+
+    @display(description="Priority", ordering="priority_rank", label=PRIORITY_COLOURS)
+    def urgency(self, task: Task) -> tuple[str, str]:
+        return task.priority, task.get_priority_display()
+
+    @display(description="Confidence", ordering="routing_confidence")
+    def confidence(self, task: Task) -> str | None:
+        return percent(task.routing_confidence)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
+        task = kwargs.get("obj")
+        timeline = Event.objects.about(task) if task else ()
+        return super().render_change_form(request, {**context, "timeline": timeline}, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"source": Task.Source.ADMIN, **super().get_changeform_initial_data(request)}

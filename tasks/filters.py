@@ -1,10 +1,10 @@
 from django_filters import rest_framework as filters
 
-from hopper.common.rest.filters import AliasFilter, TagFilter
+from hopper.common.rest.filters import AliasFilter, MomentFilter, StrictFilterSet, TagFilter
 from tasks.models import Task
 
 
-class TaskFilter(filters.FilterSet):
+class TaskFilter(StrictFilterSet):
     """What tasks can be narrowed by."""
 
     status = AliasFilter(choices=Task.Status.choices, aliases=Task.STATUS_ALIASES)
@@ -14,10 +14,10 @@ class TaskFilter(filters.FilterSet):
     instance = filters.CharFilter(field_name="instance_id")
     parent = filters.CharFilter(field_name="parent_id")
     tag = TagFilter()
-    created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
-    due_after = filters.IsoDateTimeFilter(field_name="due_at", lookup_expr="gte")
-    due_before = filters.IsoDateTimeFilter(field_name="due_at", lookup_expr="lt")
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gte")
+    created_before = MomentFilter(field_name="created_at", lookup_expr="lt")
+    due_after = MomentFilter(field_name="due_at", lookup_expr="gte")
+    due_before = MomentFilter(field_name="due_at", lookup_expr="lt")
 
     class Meta:
         model = Task

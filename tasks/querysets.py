@@ -11,6 +11,22 @@ from django.db.models.functions import Now
 from hopper.common.db.graph import subtree_sql
 
 
+class DependencyQuerySet(models.QuerySet):
+    """Waits of tasks for tasks."""
+
+    def get_by_natural_key(self, task: str, depends_on: str) -> Any:
+        """Return the wait that a fixture means, which names no key of ours."""
+        return self.get(task=task, depends_on=depends_on)
+
+
+class ClaimQuerySet(models.QuerySet):
+    """Leases that were taken."""
+
+    def get_by_natural_key(self, task: str, fence: int) -> Any:
+        """Return the claim that a fixture means, which names no key of ours."""
+        return self.get(task=task, fence=fence)
+
+
 class TaskQuerySet(models.QuerySet):
     """Tasks; chain the questions like filters."""
 

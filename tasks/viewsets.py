@@ -87,13 +87,13 @@ class TaskViewSet(OperatedViewSet):
         words = request.query_params.get("q", "").strip()
         if not words or "\x00" in words:
             raise ValidationError({"q": ["Send the words to look for: /tasks/search?q=login+error."]})
-        return self._page(self.filter_queryset(self.get_queryset()).search(words))
+        return self.pages(self.filter_queryset(self.get_queryset()).search(words))
 
     @extend_schema(responses=TaskSerializer(many=True))
     @action(detail=False)
     def ready(self, request: Request) -> Response:
         """List the tasks that may be claimed now."""
-        return self._page(self.filter_queryset(self.get_queryset().ready()))
+        return self.pages(self.filter_queryset(self.get_queryset().ready()))
 
     @extend_schema(responses={200: {"type": "object", "additionalProperties": {"type": "integer"}}})
     @action(detail=False)
@@ -104,9 +104,6 @@ class TaskViewSet(OperatedViewSet):
         counts |= {row["status"]: row["n"] for row in seen.values("status").annotate(n=Count("pk"))}
         return Response({"total": sum(counts.values()), **counts})
 
-    def _page(self, rows: Any) -> Response:
-        return self.get_paginated_response(TaskSerializer(self.paginate_queryset(rows), many=True).data)
-
     # -- many at once
 
     @extend_schema(
@@ -115,9 +112,7 @@ class TaskViewSet(OperatedViewSet):
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
         """Create, update and delete up to 1,000 tasks: all or nothing, or `?partial=true` with a result each."""
-        wanted = BulkInput(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        lists = wanted.validated_data
+        lists = BulkInput.checked(request.data)
         total = sum(len(entries) for entries in lists.values())
         if total > LARGEST_BULK:
             raise ValidationError({"create": [f"{total} entries: send at most {LARGEST_BULK} at a time."]})
@@ -134,10 +129,10 @@ class TaskViewSet(OperatedViewSet):
         return [self._checked(entry, f"create.{number}") for number, entry in enumerate(entries)]
 
     def _checked(self, entry: dict[str, Any], place: str, task: Task | None = None) -> dict[str, Any]:
-        serializer = TaskInput(task, data=entry, partial=task is not None)
-        if not serializer.is_valid():
-            raise ValidationError({f"{place}.{name}": texts for name, texts in serializer.errors.items()})
-        return dict(serializer.validated_data)
+        try:
+            return TaskInput.checked(entry, task, partial=task is not None)
+        except ValidationError as error:
+            raise ValidationError({f"{place}.{name}": texts for name, texts in error.detail.items()}) from error
 
     def _update(self, entry: dict[str, Any], place: str) -> Task:
         entry = dict(entry)
@@ -173,7 +168,7 @@ class TaskViewSet(OperatedViewSet):
 
     def _read(self, tasks: list[Task]) -> list[dict[str, Any]]:
         rows = Task.objects.with_edges().in_bulk([task.pk for task in tasks])
-        return [TaskSerializer().to_representation(rows[task.pk]) for task in tasks]
+        return TaskSerializer.show_all(rows[task.pk] for task in tasks)
 
     # -- verbs of whoever works on it
 
@@ -181,11 +176,10 @@ class TaskViewSet(OperatedViewSet):
     @action(detail=True, methods=["post"])
     def claim(self, request: Request, pk: str) -> Response:
         """Take a ready task under a lease; every later call names the fence of the answer."""
-        wanted = ClaimInput(data=request.data)
-        wanted.is_valid(raise_exception=True)
+        wanted = ClaimInput.checked(request.data)
         task = operations.claim_task(
-            task_id=self.get_object().pk, owner=self._holder(wanted.validated_data.get("executor")),
-            lease_seconds=wanted.validated_data.get("lease_seconds"),
+            task_id=self.get_object().pk, owner=self._holder(wanted.get("executor")),
+            lease_seconds=wanted.get("lease_seconds"),
         )  # fmt: skip
         return Response(self._held(task))
 
@@ -280,9 +274,8 @@ class TaskViewSet(OperatedViewSet):
         return Response(self.read(self._move(self.get_object(), verb, self.request.data)))
 
     def _move(self, task: Task, verb: str, data: dict[str, Any]) -> Task:
-        wanted = (ReasonInput if verb in REASONED else StrictSerializer)(data=data)
-        wanted.is_valid(raise_exception=True)
-        return PLAIN_VERBS[verb](task=task, actor=self.actor, **wanted.validated_data)
+        wanted = (ReasonInput if verb in REASONED else StrictSerializer).checked(data)
+        return PLAIN_VERBS[verb](task=task, actor=self.actor, **wanted)
 
     # -- dependencies
 
@@ -291,19 +284,16 @@ class TaskViewSet(OperatedViewSet):
     def dependencies(self, request: Request, pk: str) -> Response:
         """List what the task waits for."""
         rows = self.get_object().waits_for.order_by("created_at", "pk")
-        return Response({"results": DependencySerializer(rows, many=True).data})
+        return Response({"results": DependencySerializer.show_all(rows)})
 
     @extend_schema(request=DependencyInput, responses={201: DependencySerializer})
     @dependencies.mapping.post
     def add_dependency(self, request: Request, pk: str) -> Response:
         """Let the task wait for another."""
-        wanted = DependencyInput(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        other = self._visible([wanted.validated_data.pop("depends_on")], "depends_on")[0]
-        made = operations.add_dependency(
-            task=self.get_object(), depends_on=other, actor=self.actor, **wanted.validated_data
-        )
-        return Response(DependencySerializer(made).data, status=status.HTTP_201_CREATED)
+        wanted = DependencyInput.checked(request.data)
+        other = self._visible([wanted.pop("depends_on")], "depends_on")[0]
+        made = operations.add_dependency(task=self.get_object(), depends_on=other, actor=self.actor, **wanted)
+        return Response(DependencySerializer.show(made), status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["delete"], url_path="dependencies/(?P<other>[^/]+)")

@@ -25,7 +25,7 @@ class ComposedInstanceViewSet(InstanceViewSet):
     def tree(self, request: Request) -> Response:
         """Show the whole tree depth first, each instance with its depth and open tasks: one query."""
         rows = Instance.objects.in_tree_order().with_open_work().for_principal(request.user)
-        return Response({"results": TreeNodeSerializer(rows, many=True).data})
+        return Response({"results": TreeNodeSerializer.show_all(rows)})
 
     @extend_schema(responses={200: {"type": "object", "additionalProperties": True}})
     @action(detail=True)
@@ -35,9 +35,9 @@ class ComposedInstanceViewSet(InstanceViewSet):
         above = Instance.objects.ancestors_of(instance).for_principal(request.user)
         below = Instance.objects.descendants_of(instance).in_tree_order()
         return Response({
-            "ancestors": InstanceSerializer(above.in_tree_order(), many=True).data,
-            "instance": InstanceSerializer(instance).data,
-            "descendants": InstanceSerializer(below, many=True).data,
+            "ancestors": InstanceSerializer.show_all(above.in_tree_order()),
+            "instance": InstanceSerializer.show(instance),
+            "descendants": InstanceSerializer.show_all(below),
         })  # fmt: skip
 
     @extend_schema(responses={200: {"type": "object", "additionalProperties": {"type": "integer"}}})

@@ -1,9 +1,8 @@
 """Deciding without storing, and the tasks that wait for a person."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +20,7 @@ from tasks.models import Task
 from tasks.serializers import TaskInput
 
 
-class ReviewViewSet(mixins.ListModelMixin, ScopedViewSet):
+class ReviewViewSet(ScopedViewSet):
     """Tasks that Hopper was not sure about, each with its top three; answering one teaches."""
 
     queryset = Task.objects.in_review().with_edges().select_related("decision", "feedback").order_by()
@@ -31,16 +30,19 @@ class ReviewViewSet(mixins.ListModelMixin, ScopedViewSet):
     orderings: ClassVar = {"priority": "priority_rank", "created_at": "created_at"}
     default_ordering = "priority,created_at"
 
+    def list(self, request: Request) -> Response:
+        """List the tasks that wait for a person, most urgent and oldest first."""
+        return self.pages(self.filter_queryset(self.get_queryset()))
+
     @extend_schema(request=ReviewAnswer, responses=DecisionSerializer)
     def answer(self, request: Request, pk: str) -> Response:
         """Say where the task belongs: it goes there, and Hopper learns from it."""
-        wanted = ReviewAnswer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        place = named_place(wanted.validated_data, request.user)
+        wanted = ReviewAnswer.checked(request.data)
+        place = named_place(wanted, request.user)
         self.queryset = Task.objects.all()  # a task that is not in review is refused with its state, not as unknown
-        reason = wanted.validated_data.get("reason", "")
+        reason = wanted.get("reason", "")
         made = feedback.answer_review(task=self.get_object(), actor=self.actor, reason=reason, **place)
-        return Response(DecisionSerializer(made).data)
+        return Response(DecisionSerializer.show(made))
 
 
 class SuggestionViewSet(GenericViewSet):
@@ -53,9 +55,7 @@ class SuggestionViewSet(GenericViewSet):
     @action(detail=False, methods=["post"])
     def suggest(self, request: Request) -> Response:
         """Rank the places a task could go to; nothing is stored."""
-        wanted = TaskInput(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        fields: dict[str, Any] = dict(wanted.validated_data)
+        fields = TaskInput.checked(request.data)
         fields.pop("depends_on", None)
         task = Task(**{"requester": request.user.get_username(), **fields})
-        return Response(SuggestionSerializer(suggestion(task)).data)
+        return Response(suggestion(task))

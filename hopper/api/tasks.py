@@ -2,9 +2,10 @@
 
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -19,7 +20,7 @@ from hopper.events.models import Event
 from hopper.events.serializers import EventSerializer
 from routing import operations as routing
 from routing.models import Decision, Delegation
-from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer, SuggestionSerializer
+from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer
 from sync import operations as sync
 from sync.models import ExternalMapping
 from sync.serializers import MappingChange, MappingInput, MappingSerializer
@@ -54,12 +55,14 @@ class DetailedTaskSerializer(TaskSerializer):
 class ComposedTaskViewSet(TaskViewSet):
     """The work: what came in, where it stands, who holds it, why it is there."""
 
-    queryset = Task.objects.with_edges().select_related("decision", "feedback")
     serializer_class = DetailedTaskSerializer
+    list_serializer_class = TaskSerializer
     access: ClassVar = {**TaskViewSet.access, **WRITE_FEEDBACK, **LOOKS, **OPERATE}
 
-    def _page(self, rows: Any) -> Response:
-        return self.get_paginated_response(DetailedTaskSerializer(self.paginate_queryset(rows), many=True).data)
+    def get_queryset(self) -> QuerySet:
+        """Lists leave decision and feedback out: they are wide, and one call away."""
+        rows = super().get_queryset()
+        return rows.select_related("decision", "feedback") if self.detail or self.action == "create" else rows
 
     @extend_schema(
         parameters=[
@@ -85,7 +88,7 @@ class ComposedTaskViewSet(TaskViewSet):
         """Route a pending task now; `?dry_run=true` decides and stores nothing."""
         task = self.get_object()
         if self._flag("dry_run", default=False):
-            return Response(SuggestionSerializer(suggestion(task)).data)
+            return Response(suggestion(task))
         routing.route_task(task=task, actor=self.actor)
         return Response(self.read(task))
 
@@ -99,14 +102,14 @@ class ComposedTaskViewSet(TaskViewSet):
     @action(detail=True)
     def timeline(self, request: Request, pk: str) -> Response:
         """List everything that happened to the task, oldest first."""
-        return Response({"results": EventSerializer(Event.objects.about(self.get_object()), many=True).data})
+        return Response({"results": EventSerializer.show_all(Event.objects.about(self.get_object()))})
 
     @extend_schema(responses=DelegationSerializer(many=True))
     @action(detail=True)
     def delegations(self, request: Request, pk: str) -> Response:
         """List the hops of the task through the tree."""
         hops = Delegation.objects.of_task(self.get_object())
-        return Response({"results": DelegationSerializer(hops, many=True).data})
+        return Response({"results": DelegationSerializer.show_all(hops)})
 
     # -- decision
 
@@ -117,18 +120,17 @@ class ComposedTaskViewSet(TaskViewSet):
         found = Decision.objects.for_task(self.get_object()).first()
         if found is None:
             raise Http404
-        return Response(DecisionSerializer(found).data)
+        return Response(DecisionSerializer.show(found))
 
     @extend_schema(request=DecisionInput, responses=DecisionSerializer)
     @decision.mapping.put
     def record_decision(self, request: Request, pk: str) -> Response:
         """Record a decision that was made outside."""
-        wanted = DecisionInput(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        place = named_place(wanted.validated_data, request.user)
-        reason = wanted.validated_data.get("reasoning", "")
+        wanted = DecisionInput.checked(request.data)
+        place = named_place(wanted, request.user)
+        reason = wanted.get("reasoning", "")
         made = routing.assign_task(task=self.get_object(), actor=self.actor, reason=reason, **place)
-        return Response(DecisionSerializer(made).data)
+        return Response(DecisionSerializer.show(made))
 
     # -- feedback
 
@@ -136,7 +138,7 @@ class ComposedTaskViewSet(TaskViewSet):
     @action(detail=True)
     def feedback(self, request: Request, pk: str) -> Response:
         """Show the current judgement."""
-        return Response(FeedbackSerializer(self._judgement()).data)
+        return Response(FeedbackSerializer.show(self._judgement()))
 
     @extend_schema(request=FeedbackInput, responses={201: FeedbackSerializer})
     @feedback.mapping.post
@@ -164,12 +166,9 @@ class ComposedTaskViewSet(TaskViewSet):
         return found
 
     def _judge(self, *, replace: bool, code: int) -> Response:
-        wanted = FeedbackInput(data=self.request.data)
-        wanted.is_valid(raise_exception=True)
-        given = feedback.record_feedback(
-            task=self.get_object(), actor=self.actor, replace=replace, **wanted.validated_data
-        )
-        return Response(FeedbackSerializer(given).data, status=code)
+        wanted = FeedbackInput.checked(self.request.data)
+        given = feedback.record_feedback(task=self.get_object(), actor=self.actor, replace=replace, **wanted)
+        return Response(FeedbackSerializer.show(given), status=code)
 
     # -- counterparts on other platforms
 
@@ -178,22 +177,22 @@ class ComposedTaskViewSet(TaskViewSet):
     def external_mappings(self, request: Request, pk: str) -> Response:
         """List the task's counterparts on other platforms."""
         rows = ExternalMapping.objects.of_task(self.get_object())
-        return Response({"results": MappingSerializer(rows, many=True).data})
+        return Response({"results": MappingSerializer.show_all(rows)})
 
     @extend_schema(request=MappingInput, responses={201: MappingSerializer})
     @external_mappings.mapping.post
     def add_mapping(self, request: Request, pk: str) -> Response:
         """Tie the task to a counterpart."""
-        made = sync.create_mapping(task=self.get_object(), actor=self.actor, **_valid(MappingInput, request.data))
-        return Response(MappingSerializer(made).data, status=status.HTTP_201_CREATED)
+        made = sync.create_mapping(task=self.get_object(), actor=self.actor, **MappingInput.checked(request.data))
+        return Response(MappingSerializer.show(made), status=status.HTTP_201_CREATED)
 
     @extend_schema(request=MappingChange, responses=MappingSerializer)
     @action(detail=True, methods=["put"], url_path="external-mappings/(?P<platform>[^/]+)")
     def change_mapping(self, request: Request, pk: str, platform: str) -> Response:
         """Change where the counterpart is."""
-        changes = _valid(MappingChange, request.data)
+        changes = MappingChange.checked(request.data)
         changed = sync.change_mapping(mapping=self._mapping(platform), actor=self.actor, **changes)
-        return Response(MappingSerializer(changed).data)
+        return Response(MappingSerializer.show(changed))
 
     @extend_schema(request=None, responses={204: None})
     @change_mapping.mapping.delete
@@ -207,9 +206,3 @@ class ComposedTaskViewSet(TaskViewSet):
         if found is None:
             raise Http404
         return found
-
-
-def _valid(serializer: type[serializers.Serializer], data: Any) -> dict[str, Any]:
-    wanted = serializer(data=data)
-    wanted.is_valid(raise_exception=True)
-    return dict(wanted.validated_data)

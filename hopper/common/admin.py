@@ -1,17 +1,40 @@
-"""The bases of every admin, and the API keys."""
+"""The bases of every admin, the API keys, and Django's own users and groups in our looks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db import models
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from hopper.common import keys
 from hopper.common.errors import HopperError, Invalid
+from hopper.common.forms import options_for
 from hopper.common.models import ApiKey
+
+
+def percent(share: float | None) -> str | None:
+    """Return the share as people read it: 0.8428 is 84 %."""
+    return None if share is None else f"{share:.0%}".replace("%", "\u202f%")
+
+
+def link_to(row: models.Model | None) -> SafeString | None:
+    """Return a link to the row's own page in the admin."""
+    if row is None:
+        return None
+    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[quote(row.pk)])
+    return format_html('<a class="hopper-link" href="{}">{}</a>', url, row)
 
 
 class OperatedForm(forms.ModelForm):
@@ -42,6 +65,7 @@ class OperatedAdmin(ModelAdmin):
     form = OperatedForm
     list_per_page = 50
     show_full_result_count = False
+    text_lists: Sequence[str] = ()
 
     def create_row(self, *, actor: str, **fields: Any) -> models.Model:
         raise PermissionError("This admin adds no rows.")
@@ -65,6 +89,22 @@ class OperatedAdmin(ModelAdmin):
             return self.change_row(obj, actor=actor, **changes) if changes else obj
 
         return type(form.__name__, (form,), {"operate": operate})
+
+    def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        """Leave out of the add form what only Hopper fills in."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return fieldsets
+        hidden = set(self.get_readonly_fields(request))
+        shown = [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in hidden]})
+            for title, options in fieldsets
+        ]
+        return [(title, options) for title, options in shown if options["fields"]]
+
+    def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
+        options = options_for(db_field, text_lists=self.text_lists)
+        return super().formfield_for_dbfield(db_field, request, **{**options, **kwargs})
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
         """Do nothing: the form has called the operation already."""
@@ -114,12 +154,19 @@ class ReadOnlyAdmin(ModelAdmin):
 class ApiKeyAdmin(OperatedAdmin):
     """Make, limit and revoke keys; a key's text is shown once, right after it was made."""
 
-    list_display = ["name", "role", "prefix", "owner", "expires_at", "last_used_at", "revoked_at"]
+    list_display = ["name", "role", "prefix", "owner", "state", "expires_at", "last_used_at"]
     list_filter = ["role"]
     search_fields = ["name", "prefix", "owner"]
     readonly_fields = ["prefix", "last_used_at", "revoked_at", "created_at", "version"]
     ordering = ["-created_at", "-pk"]
     actions = ["revoke"]
+    text_lists = ["instances", "projects", "networks"]
+
+    @display(description="State", label={"valid": "success", "expired": "warning", "revoked": "danger"})
+    def state(self, key: ApiKey) -> str:
+        if key.revoked_at:
+            return "revoked"
+        return "expired" if key.expires_at and key.expires_at <= timezone.now() else "valid"
 
     def create_row(self, *, actor: str, expires_at: Any = None, **fields: Any) -> ApiKey:
         if expires_at:
@@ -136,9 +183,26 @@ class ApiKeyAdmin(OperatedAdmin):
         return keys.change_key(key=row, **changes)
 
     def delete_row(self, row: ApiKey, *, actor: str) -> None:
-        row.delete()
+        keys.delete_key(key=row)
 
     @admin.action(description="Revoke selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: models.QuerySet) -> None:
         done = self.act(request, queryset, lambda key: keys.revoke_key(key=key))
         self.message_user(request, f"{done} keys revoked.")
+
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class PeopleAdmin(UserAdmin, ModelAdmin):
+    """Who may sign in, and what they may do."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class TeamAdmin(GroupAdmin, ModelAdmin):
+    """Permissions that several people share."""

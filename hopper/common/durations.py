@@ -7,25 +7,32 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_duration
 
 PARTS = re.compile(r"(\d+(?:\.\d+)?)\s*(w|d|h|m|s)", re.IGNORECASE)
+LONGEST = timedelta(days=10_000)  # in seconds it fits the columns
 SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 def read_duration(text: str) -> timedelta:
     """Read `PT4H` (ISO 8601) or `4h 30m`.
 
-    :raises ValidationError: if it is neither, or not above zero
+    :raises ValidationError: if it is neither, not above zero, or longer than 10,000 days
     """
-    words = text.strip()
-    if words and not PARTS.sub("", words).strip():
-        length = timedelta(seconds=sum(float(n) * SECONDS[unit.lower()] for n, unit in PARTS.findall(words)))
-    else:
-        found = parse_duration(words) if words.upper().startswith("P") else None
-        if found is None:
-            raise ValidationError(f"{text[:60]!r} is no duration: write it like PT4H or 4h 30m.")
-        length = found
+    try:
+        length = _read(text.strip())
+    except OverflowError:
+        length = timedelta.max
+    if length is None:
+        raise ValidationError(f"{text[:60]!r} is no duration: write it like PT4H or 4h 30m.")
     if length <= timedelta(0):
         raise ValidationError(f"{text[:60]!r} is no time at all: a duration is above zero.")
+    if length > LONGEST:
+        raise ValidationError(f"{text[:60]!r} is too long: a duration is at most {LONGEST.days} days.")
     return length
+
+
+def _read(words: str) -> timedelta | None:
+    if words and not PARTS.sub("", words).strip():
+        return timedelta(seconds=sum(float(n) * SECONDS[unit.lower()] for n, unit in PARTS.findall(words)))
+    return parse_duration(words) if words.upper().startswith("P") else None
 
 
 def check_duration(value: object) -> None:

@@ -20,5 +20,4 @@ def ring(job: str, *ids: Any) -> None:
 
 def run(job: str, *ids: Any) -> Any:
     """Run the named job in this process and return what it returns."""
-    current_app.loader.import_default_modules()
     return current_app.tasks[job](*ids)

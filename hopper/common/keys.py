@@ -92,6 +92,11 @@ def revoke_key(*, key: ApiKey) -> ApiKey:
     return change_key(key=key, revoked_at=key.revoked_at or timezone.now())
 
 
+def delete_key(*, key: ApiKey) -> None:
+    """Forget the key; revoking it instead keeps its trace."""
+    key.delete()
+
+
 def find_key(text: str, *, address: str | None = None, now: datetime | None = None) -> ApiKey | None:
     """Return the live key that `text` proves, else None: unknown, wrong, revoked and expired look the same."""
     now = now or timezone.now()

@@ -1,8 +1,11 @@
 """The log in the admin."""
 
+from typing import Any
+
+from django.apps import apps
 from django.contrib import admin
 
-from hopper.common.admin import ReadOnlyAdmin
+from hopper.common.admin import ReadOnlyAdmin, link_to
 from hopper.events.models import Event
 
 
@@ -14,3 +17,20 @@ class EventAdmin(ReadOnlyAdmin):
     list_filter = ["type", "aggregate_type"]
     search_fields = ["aggregate_id", "actor"]
     ordering = ["-id"]
+    fields = [
+        "occurred_at",
+        "type",
+        "actor",
+        "subject",
+        "aggregate_type",
+        "aggregate_id",
+        "version",
+        "payload",
+        "event_id",
+    ]
+
+    @admin.display(description="About")
+    def subject(self, event: Event) -> Any:
+        """The row itself, while it exists."""
+        rows = apps.get_model(event.aggregate_type)._default_manager
+        return link_to(rows.filter(pk=event.aggregate_id).first())

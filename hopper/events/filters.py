@@ -1,14 +1,15 @@
 from django_filters import rest_framework as filters
 
+from hopper.common.rest.filters import MomentFilter, StrictFilterSet
 from hopper.events.models import Event
 
 
-class EventFilter(filters.FilterSet):
+class EventFilter(StrictFilterSet):
     """What the log can be narrowed by; `after` is the id of the last event seen."""
 
-    after = filters.NumberFilter(field_name="id", lookup_expr="gt")
-    occurred_after = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="gte")
-    occurred_before = filters.IsoDateTimeFilter(field_name="occurred_at", lookup_expr="lt")
+    after = filters.NumberFilter(field_name="id", lookup_expr="gt", min_value=0)
+    occurred_after = MomentFilter(field_name="occurred_at", lookup_expr="gte")
+    occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt")
 
     class Meta:
         model = Event

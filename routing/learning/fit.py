@@ -18,6 +18,7 @@ HELD_OUT = 0.2
 FEWEST_HELD_OUT = 50
 DEFAULT_POOL = {True: (1.0, 0.4, 0.4), False: (0.0, 0.6, 0.6)}
 GATE_QUANTILE = 0.01
+DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
 BINS = 10
 
 
@@ -40,21 +41,22 @@ def fit(examples: Sequence[Example]) -> tuple[Arrays, dict[str, Any]]:
     labels = np.searchsorted(projects, [example.project for example in examples]).astype(np.int32)
     counted = [vectorise(example.text) for example in examples]
     held = np.random.default_rng(len(examples)).random(len(examples)) < HELD_OUT
-    pool, gate, metrics = _tune(examples, projects, labels, counted, held)
-    arrays = _experts(examples, projects, labels, counted)
+    has_linear = len(projects) > 1 and len(examples) >= EACH_ENOUGH * len(projects)
+    pool, gate, metrics = _tune(examples, projects, labels, counted, held, has_linear)
+    arrays = _experts(examples, projects, labels, counted, has_linear)
     arrays.pool, arrays.gate = pool, gate
     return arrays, metrics | {"examples": len(examples), "projects": len(projects)}
 
 
 def _experts(
-    examples: Sequence[Example], projects: NDArray[Any], labels: NDArray[np.int32], counted: list[Any]
-) -> Arrays:
+    examples: Sequence[Example], projects: NDArray[Any], labels: NDArray[np.int32], counted: list[Any],
+    has_linear: bool,
+) -> Arrays:  # fmt: skip
     raw = _matrix(counted)
     present = np.bincount(raw.indices, minlength=SIZE)
     idf = (np.log((1 + raw.shape[0]) / (1 + present)) + 1).astype(np.float32)
     unit = _unit(raw, idf)
     places = len(projects)
-    has_linear = places > 1 and len(examples) >= EACH_ENOUGH * places
     linear, bias = _linear(unit, labels, places) if has_linear else empty_linear()
     columns = unit.tocsc()
     return Arrays(
@@ -100,21 +102,24 @@ def _centroids(unit: Any, labels: NDArray[np.int32], places: int) -> NDArray[np.
 
 def _tune(
     examples: Sequence[Example], projects: NDArray[Any], labels: NDArray[np.int32], counted: list[Any],
-    held: NDArray[np.bool_],
+    held: NDArray[np.bool_], has_linear: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Any]]:  # fmt: skip
     """Choose pool weights by log-loss on the held-out examples, and the gate they nearly all pass."""
     kept = np.flatnonzero(~held)
     seen = np.unique(labels[kept])
     tested = [n for n in np.flatnonzero(held) if labels[n] in seen]
-    if len(tested) < FEWEST_HELD_OUT or len(seen) < 2:
-        has_linear = len(projects) > 1 and len(examples) >= EACH_ENOUGH * len(projects)
-        return np.array(DEFAULT_POOL[has_linear]), np.array(0.0), {}
+    if not tested:
+        return np.array(DEFAULT_POOL[has_linear]), np.array(DEFAULT_GATE), {}
     renumber = np.searchsorted(seen, labels[kept]).astype(np.int32)
-    trial = Model(_experts([examples[n] for n in kept], projects[seen], renumber, [counted[n] for n in kept]))
+    rows, texts = [examples[n] for n in kept], [counted[n] for n in kept]
+    trial = Model(_experts(rows, projects[seen], renumber, texts, has_linear and len(seen) > 1))
     said, known = _ask(trial, [counted[n] for n in tested])
+    gate = np.array(np.quantile(known, GATE_QUANTILE))
+    if len(tested) < FEWEST_HELD_OUT or len(seen) < 2:
+        return np.array(DEFAULT_POOL[has_linear]), gate, {}
     truth = np.searchsorted(seen, labels[tested])
-    pool = _weights(said, truth, trial.has_linear)
-    return pool, np.array(np.quantile(known, GATE_QUANTILE)), _metrics(said, truth, pool)
+    pool = _weights(said, truth, has_linear)
+    return pool, gate, _metrics(said, truth, pool)
 
 
 def _ask(model: Model, counted: list[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -77,7 +77,7 @@ class Memory:
 
     def _by_model(self, model: Model, features: Any, counts: Any) -> Prediction:
         values = model.weigh(features, counts)
-        near = model.nearest(features, values)
+        near = model.nearest(features, values, superseded=self.lessons)
         experts, margin = model.experts(features, values, near)
         names, shares = list(model.projects), model.shares(experts)
         votes = Counter(model.projects[label] for label in model.arrays.labels[near.numbers])

@@ -6,6 +6,7 @@ held-out examples by log-loss. Everything is NumPy; fitting, which needs scikit-
 """
 
 import io
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -87,8 +88,8 @@ class Model:
         values = counts.astype(np.float64) * self.arrays.idf[features]
         return values / (np.linalg.norm(values) or 1.0)
 
-    def nearest(self, features: Ints, values: Doubles) -> Near:
-        """Return the nearest examples by cosine."""
+    def nearest(self, features: Ints, values: Doubles, superseded: Container[str] = ()) -> Near:
+        """Return the nearest examples by cosine that share anything, without those of superseded episodes."""
         a = self.arrays
         total = len(a.labels)
         lengths = a.starts[features + 1] - a.starts[features]
@@ -102,6 +103,7 @@ class Model:
         count = min(NEAREST, total)
         top = np.argpartition(-cosines, count - 1)[:count]
         top = top[np.argsort(-cosines[top], kind="stable")]
+        top = top[[cosines[n] > 0 and str(a.episodes[n]) not in superseded for n in top]]
         return Near(top, cosines[top], a.reliability[top] * np.exp((cosines[top] - 1) / SHARPNESS))
 
     def experts(self, features: Ints, values: Doubles, near: Near) -> tuple[Doubles, float]:

@@ -1,5 +1,6 @@
 """Handing a task one level down the tree, or up, or across."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
@@ -65,3 +66,7 @@ class Delegation(Timestamped, Versioned):
 
     def __str__(self) -> str:
         return f"{self.source_instance_id} → {self.target_instance_id}"
+
+    def clean(self) -> None:
+        if self.source_instance_id and self.source_instance_id == self.target_instance_id:
+            raise ValidationError({"target_instance": "An instance cannot delegate to itself."})

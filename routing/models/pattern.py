@@ -1,5 +1,6 @@
 """Regularities, learned or written."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
@@ -66,3 +67,13 @@ class Pattern(Timestamped, Versioned):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Check with a sentence each what the table would refuse without one."""
+        errors = {}
+        if self.confidence is not None and not 0 <= self.confidence <= 1:
+            errors["confidence"] = f"{self.confidence:g} is not from 0 to 1."
+        if self.target_project is None and self.target_instance is None:
+            errors["target_project"] = "Name the project or the instance that such tasks go to."
+        if errors:
+            raise ValidationError(errors)

@@ -25,6 +25,10 @@ from tasks.models import Task
 
 ROUTER = "router"
 SHOWN_TO_PEOPLE = 3
+REPLACED = [
+    "project", "instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by", "decided_at",
+    "decision_time_ms", "workload_snapshot", "context", "episode", "policy_version",
+]  # fmt: skip
 
 
 class TaskNotPending(HopperError):
@@ -86,13 +90,15 @@ def assign_task(
 ) -> Decision:
     """Let a person say where a pending task goes.
 
-    :raises Invalid: if neither a project nor an instance is named, or the project takes no work
+    :raises Invalid: if neither a project nor an instance is named, or it takes no work
     :raises TransitionNotAllowed: if the task is past routing
     """
     if project is None and instance is None:
         raise Invalid({"project": ["Name the project or the instance that it belongs to."]})
-    if project is not None and not project.is_active:
-        raise Invalid({"project": [f"{project.pk} is inactive: choose another, or make it active first."]})
+    if project is not None and (why_not := loading.why_inactive(project)):
+        raise Invalid({"project": [f"{project.pk} {why_not}: choose another, or make it active first."]})
+    if instance is not None and not instance.is_active:
+        raise Invalid({"instance": [f"{instance} is {instance.status}: choose another, or make it active first."]})
     place = instance or (project.instance if project else None)
     text = f"{actor} chose {project.pk if project else instance}{f': {reason}' if reason else '.'}"
     best = Ranked(project.pk if project else None, place.pk if place else None, 1.0, {"human": 1.0}, [text])
@@ -173,17 +179,15 @@ def _keep_decision(
     dossier: Dossier, *, now: datetime, milliseconds: float,
 ) -> Decision:  # fmt: skip
     chosen = choice.ranked if not choice.is_routed else choice.ranked[1:]
-    decision, _ = Decision.objects.update_or_create(
-        task=task,
-        defaults={
-            "project": project, "instance": instance, "confidence": choice.confidence, "reasoning": choice.reasoning,
-            "alternatives": [place.as_dict() for place in chosen[:SHOWN_TO_PEOPLE]], "outcome": choice.outcome,
-            "decided_by": choice.decided_by, "decided_at": now, "decision_time_ms": round(milliseconds, 3),
-            "workload_snapshot": _shown_load(choice, dossier), "episode": episode,
-            "policy_version_id": dossier.policy.id,
-            "context": {"factors": choice.best.factors if choice.best else {}, "filtered": dict(choice.filtered)},
-        },
+    decision = Decision(
+        task=task, project=project, instance=instance, confidence=choice.confidence, reasoning=choice.reasoning,
+        alternatives=[place.as_dict() for place in chosen[:SHOWN_TO_PEOPLE]], outcome=choice.outcome,
+        decided_by=choice.decided_by, decided_at=now, decision_time_ms=round(milliseconds, 3),
+        workload_snapshot=_shown_load(choice, dossier), episode=episode, policy_version_id=dossier.policy.id,
+        context={"factors": choice.best.factors if choice.best else {}, "filtered": dict(choice.filtered)},
     )  # fmt: skip
+    # one statement, whether the task had a decision or not
+    Decision.objects.bulk_create([decision], update_conflicts=True, unique_fields=["task"], update_fields=REPLACED)
     return decision
 
 

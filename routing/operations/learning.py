@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils import timezone
 
+from hopper.common.db.graph import graph_lock
+from routing.learning.memory import LONGEST_TAIL
 from routing.models import Decision, Episode, EpisodeJudgement, LearnedState
 from routing.models.decision import DecidedBy
 from routing.operations.loading import LEXICAL
@@ -18,7 +21,7 @@ log = logging.getLogger(__name__)
 
 NEWEST = 20_000  # examples in process; beyond that pgvector answers (routing.md 4)
 FEWEST = 20  # before this many confirmed episodes the lessons themselves are enough
-GROWTH = 1.25
+GROWTH = 0.25
 KEPT_STATES = 3
 BATCH = 500
 
@@ -32,6 +35,7 @@ def judge_episode(
 
     The episode's own outcome is set by the first judgement and never again.
     """
+    graph_lock("lessons")  # one at a time, so that a later commit has a later time and no reader misses a lesson
     now = now or timezone.now()
     judgement, created = EpisodeJudgement.objects.select_for_update().get_or_create(
         pk=episode.pk,
@@ -51,6 +55,7 @@ def judge_episode(
 @transaction.atomic
 def record_imported(*, tasks: Sequence[Task], actor: str, now: datetime | None = None) -> list[Episode]:
     """Give imported, finished tasks their decision, episode and judgement: a person knew where they belonged."""
+    graph_lock("lessons")
     now = now or timezone.now()
     episodes = [
         Episode(
@@ -85,12 +90,16 @@ def record_imported(*, tasks: Sequence[Task], actor: str, now: datetime | None =
 
 
 def refit_if_due() -> LearnedState | None:
-    """Fit anew when the confirmed episodes have grown by a quarter since the last fit."""
-    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values("metrics").first()
-    known = newest["metrics"]["examples"] if newest else 0
-    confirmed = EpisodeJudgement.objects.confirmed().count()
-    due = confirmed >= FEWEST and min(confirmed, NEWEST) >= max(known * GROWTH, known + FEWEST)
-    return refit() if due else None
+    """Fit anew when a quarter as many lessons as the last fit knew are new or have changed since it.
+
+    It is due before the lessons since the fit outgrow what a process holds of them.
+    """
+    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values_list("metrics", flat=True).first()
+    if newest is None:
+        return refit() if EpisodeJudgement.objects.confirmed().count() >= FEWEST else None
+    since = datetime.fromisoformat(newest["judged_until"])
+    enough = min(max(FEWEST, newest["examples"] * GROWTH), LONGEST_TAIL)
+    return refit() if EpisodeJudgement.objects.changed_after(since).count() >= enough else None
 
 
 def refit() -> LearnedState | None:
@@ -98,6 +107,7 @@ def refit() -> LearnedState | None:
 
     Decisions go on with the last state meanwhile. Of two fits at once the first to finish is kept.
     """
+    until = EpisodeJudgement.objects.aggregate(until=Max("updated_at"))["until"]
     judgements = list(EpisodeJudgement.objects.confirmed().with_text().order_by("-updated_at", "-pk")[:NEWEST])[::-1]
     if not judgements:
         return None
@@ -109,7 +119,7 @@ def refit() -> LearnedState | None:
         for judged in judgements
     ]
     arrays, metrics = fit(examples)
-    metrics["judged_until"] = judgements[-1].updated_at.isoformat()
+    metrics["judged_until"] = until.isoformat()
     return _keep(number, arrays.to_bytes(), metrics)
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Max
+from django.db.models import Count, F, Max, Sum
 
 from hopper.common.durations import read_duration
 from instances.models import Instance
 from projects.models import Project
-from routing.learning.memory import Lesson, Memory
+from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
 from routing.learning.model import Arrays, Model
 from routing.models import EpisodeJudgement, LearnedState, PolicyVersion
 from routing.policy.decide import DEFAULT_THRESHOLD, PolicyView
@@ -46,11 +46,13 @@ def forget() -> None:
 
 def load_roster() -> Roster:
     """Return every project as a candidate; read anew when a project or an instance has changed."""
-    stamps = [model._default_manager.aggregate(n=Count("pk"), at=Max("updated_at")) for model in (Project, Instance)]
-    key = tuple((stamp["n"], stamp["at"]) for stamp in stamps)
+    stamp = {"n": Count("pk"), "at": Max("updated_at"), "changes": Sum("version")}
+    key = [model._default_manager.aggregate(**stamp) for model in (Project, Instance)]
     if _kept.roster_key != key:
         rows = Project.objects.select_related("instance").order_by("name")
-        _kept.roster, _kept.roster_key = Roster([_candidate(project) for project in rows]), key
+        closed = Instance.objects.exclude(status=Instance.Status.ACTIVE).values_list("pk", "status")
+        _kept.roster = Roster([_candidate(project) for project in rows], {pk: f"is {why}" for pk, why in closed})
+        _kept.roster_key = key
     return _kept.roster
 
 
@@ -60,11 +62,12 @@ def _candidate(project: Project) -> Candidate:
         project=project.pk, instance=project.instance_id, capabilities=project.capabilities,
         tags=tuple(project.tags), executor_type=project.executor_type, velocity=project.velocity,
         completion_days=read_duration(promised).total_seconds() / SECONDS_A_DAY if promised else None,
-        capacity=project.capacity, boost=project.priority_boost, inactive=_why_inactive(project),
+        capacity=project.capacity, boost=project.priority_boost, inactive=why_inactive(project),
     )  # fmt: skip
 
 
-def _why_inactive(project: Project) -> str | None:
+def why_inactive(project: Project) -> str | None:
+    """Return why a project takes no work, or None if it does."""
     if not project.is_active:
         return "is inactive"
     if project.instance and not project.instance.is_active:
@@ -101,7 +104,7 @@ def load_memory() -> Memory:
         lessons = EpisodeJudgement.objects.with_text()
         if _kept.learned_until:
             lessons = lessons.changed_after(_kept.learned_until)
-        fresh = list(lessons.order_by("updated_at", "pk"))
+        fresh = list(lessons.order_by("-updated_at", "-pk")[:LONGEST_TAIL])[::-1]
         if fresh:
             _kept.memory = _kept.memory.learn(_lesson(judgement) for judgement in fresh)
             _kept.learned_until = fresh[-1].updated_at

@@ -51,23 +51,25 @@ def create_version(*, policy: Policy, actor: str, **fields: Any) -> PolicyVersio
     return log.create_row(version, kind="policy_version.created", actor=actor, number=version.number)
 
 
+@transaction.atomic
 def change_version(*, version: PolicyVersion, actor: str, **changes: Any) -> PolicyVersion:
     """Change a draft.
 
     :raises VersionInForce: if it is or was in force
     """
-    if version.state != PolicyVersion.State.DRAFT:
+    if log.lock_row(version).state != PolicyVersion.State.DRAFT:
         raise VersionInForce
     _check_destinations(changes.get("rules", []))
     return log.change_row(version, kind="policy_version.changed", actor=actor, changes=changes)
 
 
+@transaction.atomic
 def delete_version(*, version: PolicyVersion, actor: str) -> None:
     """Delete a draft.
 
     :raises VersionInForce: if it is or was in force
     """
-    if version.state != PolicyVersion.State.DRAFT:
+    if log.lock_row(version).state != PolicyVersion.State.DRAFT:
         raise VersionInForce
     log.delete_row(version, kind="policy_version.deleted", actor=actor)
 
@@ -101,9 +103,8 @@ def load_policy(*, name: str, content: Any, actor: str) -> PolicyVersion:
 
 
 def _check_destinations(rules: Any) -> None:
-    named = {rule.get("project") for rule in rules if isinstance(rule, dict)} if isinstance(rules, list) else set()
-    unknown = sorted(
-        {str(name) for name in named if name} - set(Project.objects.filter(pk__in=named).values_list("pk", flat=True))
-    )
+    entries = [rule.get("project") for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
+    named = {name for name in entries if isinstance(name, str) and name}
+    unknown = sorted(named - set(Project.objects.filter(pk__in=named).values_list("pk", flat=True)))
     if unknown:
         raise Invalid({"rules": [f"There is no project {name!r}: register it first." for name in unknown]})

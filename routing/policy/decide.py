@@ -14,7 +14,7 @@ import numpy as np
 
 from routing.policy.matching import Filtered, filter_candidates
 from routing.policy.rules import RuleBook, Verdict
-from routing.policy.types import Choice, Floats, Ranked, Roster, Say, Strategy, TaskView
+from routing.policy.types import Candidate, Choice, Floats, Ranked, Roster, Say, Strategy, TaskView
 
 SHOWN = 20
 SUREST_RULE = 0.99
@@ -60,20 +60,16 @@ def decide(task: TaskView, roster: Roster, policy: PolicyView, strategies: Seque
 
 def _explicit(task: TaskView, roster: Roster) -> Choice:
     """Whoever filed the task said where it goes; that holds if the place takes work."""
-    if task.project is None:
-        place = Ranked(None, task.instance, 1.0, {"explicit": 1.0}, ["named by the requester"])
-        return Choice("routed", 1.0, f"The requester named instance {task.instance}.", "explicit", (place,))
-    number = roster.index.get(task.project)
-    candidate = roster.candidates[number] if number is not None else None
-    place = Ranked(
-        task.project, task.instance or (candidate.instance if candidate else None), 1.0, {"explicit": 1.0},
-        ["named by the requester"],
-    )  # fmt: skip
-    why_not = candidate.inactive if candidate else "is unknown"
+    named, instance, why_not = f"instance {task.instance}", task.instance, roster.closed.get(task.instance or "")
+    if task.project is not None:
+        number = roster.index.get(task.project)
+        candidate = Candidate(task.project, inactive="is unknown") if number is None else roster.candidates[number]
+        named, instance, why_not = task.project, instance or candidate.instance, candidate.inactive or why_not
+    place = Ranked(task.project, instance, 1.0, {"explicit": 1.0}, ["named by the requester"])
     if why_not:
-        text = f"The requester named {task.project}, which {why_not}: choose another place."
+        text = f"The requester named {named}, which {why_not}: choose another place."
         return Choice("abstained", 0.0, text, "explicit", (place,), {why_not: 1})
-    return Choice("routed", 1.0, f"The requester named {task.project}.", "explicit", (place,))
+    return Choice("routed", 1.0, f"The requester named {named}.", "explicit", (place,))
 
 
 def _nobody(filtered: Filtered, policy: PolicyView) -> Choice:
@@ -86,7 +82,7 @@ def _pool(roster: Roster, policy: PolicyView, verdict: Verdict, filtered: Filter
     odds = np.zeros(len(roster))
     for say in says:
         odds += policy.weight(say.factor) * say.odds
-    learned = next((say for say in says if isinstance(say, LearnedSay)), None)
+    learned = _learned(says, policy)
     kept = filtered.kept
     mass = np.where(kept, np.exp(np.clip(odds, -60, 60)), 0.0)
     outside = learned.elsewhere(filtered) if learned else 1.0
@@ -119,6 +115,11 @@ class LearnedSay(Say):
         return self.outside + sum(closed)
 
 
+def _learned(says: Sequence[Say], policy: PolicyView) -> LearnedSay | None:
+    """Return what was learned, unless the policy gives it no weight."""
+    return next((say for say in says if isinstance(say, LearnedSay) and policy.weight(say.factor)), None)
+
+
 def _rank(
     roster: Roster, belief: Belief, filtered: Filtered, verdict: Verdict, says: Sequence[Say]
 ) -> tuple[Ranked, ...]:
@@ -147,8 +148,9 @@ def _choose(
     says: Sequence[Say], roster: Roster,
 ) -> Choice:  # fmt: skip
     best = ranked[0]
-    learned = next((say for say in says if isinstance(say, LearnedSay)), None)
-    has_evidence = any(say.speaks for say in says if say.factor != "learned") or best.project in verdict.votes
+    learned = _learned(says, policy)
+    number = roster.index[best.project or ""]
+    has_evidence = any(say.speaks and say.scores[number] > 0 for say in says) or best.project in verdict.votes
     is_known = has_evidence or (learned is not None and learned.is_known)
     decided_by = _leader(best, ranked, verdict, says, roster, policy)
     why_not = None

@@ -143,7 +143,7 @@ KNOWN = {"name", "when", "project", "weight", "forbid", "review"}
 def _read_rule(entry: Any) -> Rule:
     if not isinstance(entry, dict):
         raise ValidationError("A rule is an object.")
-    unknown = sorted(set(entry) - KNOWN)
+    unknown = sorted(str(key) for key in set(entry) - KNOWN)
     if unknown:
         raise ValidationError(f"There is no key {unknown[0]!r}. Known: {', '.join(sorted(KNOWN))}.")
     name, project, weight = entry.get("name"), entry.get("project"), entry.get("weight", 0.8)
@@ -151,10 +151,12 @@ def _read_rule(entry: Any) -> Rule:
         raise ValidationError("Give it a name: explanations show it.")
     if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= 1:
         raise ValidationError("A weight is above 0 and at most 1: how often the rule is right.")
-    review = bool(entry.get("review", False))
-    if review == bool(project):
+    forbid, review = entry.get("forbid", False), entry.get("review", False)
+    if not isinstance(forbid, bool) or not isinstance(review, bool):
+        raise ValidationError("forbid and review are true or false, without quotes.")
+    if review == bool(project) or not isinstance(project, str | None):
         raise ValidationError("A rule names a project, or says review: true.")
-    return Rule(name, _read_condition(entry.get("when")), project, float(weight), bool(entry.get("forbid")), review)
+    return Rule(name, _read_condition(entry.get("when")), project, float(weight), forbid, review)
 
 
 def _read_condition(data: Any, depth: int = 0) -> Condition:

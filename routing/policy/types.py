@@ -12,13 +12,13 @@ Floats = NDArray[np.float64]
 
 
 def text_of(title: str, description: str | None, tags: Sequence[str]) -> str:
-    """Return the text of a task that is learned from."""
-    return f"{title}\n{description or ''}\nTags: {', '.join(tags)}"
+    """Return the text of a task that is learned from; tags stand before the description, as long texts are cut."""
+    return f"{title}\n{', '.join(tags)}\n{description or ''}"
 
 
 @dataclass(frozen=True)
 class TaskView:
-    """A task as routing sees it; `waits_days` is the time until it is due, in days."""
+    """A task as routing sees it; `days_left` is the time until it is due, in days."""
 
     title: str
     description: str = ""
@@ -55,10 +55,14 @@ class Candidate:
 
 
 class Roster:
-    """Every candidate, with its columns as arrays, so that a factor is one array operation."""
+    """Every candidate, with its columns as arrays, so that a factor is one array operation.
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    `closed` says of each instance that takes no work why not.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], closed: Mapping[str, str] | None = None) -> None:
         self.candidates = tuple(candidates)
+        self.closed = closed or {}
         self.index = {candidate.project: number for number, candidate in enumerate(self.candidates)}
         self.names = [candidate.project for candidate in self.candidates]
         self.executors = np.array([candidate.executor_type for candidate in self.candidates])

@@ -69,7 +69,7 @@ class Boost:
         for number in roster.boosted:
             for name, factor in roster.candidates[number].boost.items():
                 if name in keys:
-                    factors[number] = max(factors[number], factor) if factor > 1 else min(factors[number], factor)
+                    factors[number] *= factor
         if (factors == 1).all():
             return None
         return Say(

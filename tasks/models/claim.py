@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from hopper.common.models import Timestamped
+from tasks.querysets import ClaimQuerySet
 
 
 class TaskClaim(Timestamped):
@@ -15,6 +16,8 @@ class TaskClaim(Timestamped):
     taken_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True, blank=True)
     why = models.CharField(max_length=50, null=True, blank=True)
+
+    objects = ClaimQuerySet.as_manager()
 
     class Meta:
         db_table = "task_claims"
@@ -31,3 +34,6 @@ class TaskClaim(Timestamped):
 
     def __str__(self) -> str:
         return f"{self.owner} holds {self.task_id} ({self.fence})"
+
+    def natural_key(self) -> tuple[str, int]:
+        return self.task_id, self.fence

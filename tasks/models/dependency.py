@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from hopper.common.models import Timestamped
+from tasks.querysets import DependencyQuerySet
 
 
 class TaskDependency(Timestamped):
@@ -17,6 +18,8 @@ class TaskDependency(Timestamped):
     task = models.ForeignKey("tasks.Task", models.CASCADE, related_name="waits_for")
     depends_on = models.ForeignKey("tasks.Task", models.CASCADE, related_name="is_waited_for_by")
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.BLOCKS, db_default=Kind.BLOCKS)
+
+    objects = DependencyQuerySet.as_manager()
 
     class Meta:
         db_table = "task_dependencies"
@@ -34,3 +37,6 @@ class TaskDependency(Timestamped):
 
     def __str__(self) -> str:
         return f"{self.task_id} waits for {self.depends_on_id}"
+
+    def natural_key(self) -> tuple[str, str]:
+        return self.task_id, self.depends_on_id

@@ -80,6 +80,8 @@ def import_finished_tasks(*, rows: Sequence[dict[str, Any]], actor: str) -> list
         finished = row.get("finished_at") or now
         task = new_task(actor=actor, **{name: value for name, value in row.items() if name != "finished_at"})
         _check(task, number)
+        if task.project is None:
+            raise Invalid({f"create.{number}.project": ["Name the project that it was done in."]})
         task.instance_id = task.instance_id or task.project.instance_id
         task.status, task.finished_at, task.started_at = Task.Status.COMPLETED, finished, finished
         tasks.append(task)

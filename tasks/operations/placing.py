@@ -9,7 +9,7 @@ from django.utils import timezone
 from hopper.events import operations as log
 from instances.models import Instance
 from projects.models import Project
-from tasks.models import Task
+from tasks.models import Task, TransitionNotAllowed
 from tasks.operations.leases import close_claims
 
 
@@ -39,7 +39,7 @@ def hold_for_review(*, task: Task, confidence: float, reasoning: str, actor: str
     """
     task = log.lock_row(task)
     if task.status != Task.Status.PENDING:
-        task.move_to(Task.Status.PENDING)
+        raise TransitionNotAllowed(f"The task is {task.status}; only a pending task waits for a person.")
     task.routing_confidence, task.routing_reasoning, task.review_required = confidence, reasoning, True
     return log.save_row(task, kind="task.review_requested", actor=actor, confidence=confidence, **payload)
 

@@ -1,6 +1,6 @@
 """PostgreSQL with pgvector from a Python package, started for demos, tests and CI.
 
-`python -m hopper.common.db.embedded start FOLDER` prints the DATABASE_URL; `stop FOLDER` stops it.
+`python -m hopper.common.db.embedded start FOLDER [DATABASE]` prints the DATABASE_URL; `stop FOLDER` stops it.
 Only a supervisor calls this; web and workers get the URL. The package's own starter has a lock for the
 whole machine, a fixed time-out and makes an account when it is root, so its binaries are called directly
 (docs/adr/0006-embedded-postgresql.md).
@@ -35,8 +35,8 @@ def binaries() -> Path:
     return newest if wanted == "18" and newest.exists() else package / "pginstall" / "bin"
 
 
-def start(folder: Path) -> str:
-    """Start the server whose data is in `folder`, unless it runs, and return its DATABASE_URL."""
+def start(folder: Path, database: str = DATABASE) -> str:
+    """Start the server whose data is in `folder`, unless it runs, and return the DATABASE_URL of `database`."""
     home = folder.resolve()
     data, sockets = home / "data", _socket_folder(home)
     for path in (home, sockets):
@@ -48,8 +48,8 @@ def start(folder: Path) -> str:
     if not _is_running(data):
         settings = f"-c listen_addresses='' -c unix_socket_directories='{sockets}' -c shared_buffers=256MB"
         _run("pg_ctl", "-D", str(data), "-l", str(home / "server.log"), "-w", "-t", "120", "-o", settings, "start")
-    _make_database(sockets)
-    return f"postgresql://postgres@/{DATABASE}?host={quote(str(sockets), safe='/')}"
+    _make_database(sockets, database)
+    return f"postgresql://postgres@/{database}?host={quote(str(sockets), safe='/')}"
 
 
 def stop(folder: Path) -> None:
@@ -66,12 +66,13 @@ def _socket_folder(home: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"hopper-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
 
 
-def _make_database(sockets: Path) -> None:
+def _make_database(sockets: Path, database: str) -> None:
     import psycopg
+    from psycopg import sql
 
     with psycopg.connect(host=str(sockets), user="postgres", dbname="postgres", autocommit=True) as db:
-        if not db.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-            db.execute(f"CREATE DATABASE {DATABASE}")
+        if not db.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+            db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
 
 
 def _is_running(data: Path) -> bool:
@@ -106,12 +107,12 @@ def _clean_environment() -> dict[str, str]:
 def main(arguments: list[str]) -> None:
     """Start or stop, as the command line says."""
     match arguments:
-        case ["start", folder]:
-            sys.stdout.write(start(Path(folder)) + "\n")
+        case ["start", folder, *database]:
+            sys.stdout.write(start(Path(folder), *database[:1]) + "\n")
         case ["stop", folder]:
             stop(Path(folder))
         case _:
-            raise SystemExit("usage: python -m hopper.common.db.embedded start|stop FOLDER")
+            raise SystemExit("usage: python -m hopper.common.db.embedded start FOLDER [DATABASE] | stop FOLDER")
 
 
 if __name__ == "__main__":

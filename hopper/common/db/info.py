@@ -17,8 +17,9 @@ def database_kind() -> str:
 
 
 def public_url() -> str:
-    """Return the database URL with its password hidden."""
-    return re.sub(r"(?<=://)([^:@/]*):[^@]*@", r"\1:***@", settings.DATABASE_URL)
+    """Return the database URL with its password hidden, even one that holds an unquoted @ or stands in the query."""
+    url = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", settings.DATABASE_URL)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", url)
 
 
 def server_version() -> str:
@@ -26,6 +27,16 @@ def server_version() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT sqlite_version()" if connection.vendor == "sqlite" else "SHOW server_version")
         return str(cursor.fetchone()[0])
+
+
+def extensions() -> dict[str, str | None]:
+    """Return the extensions that Hopper needs of this kind of database, each with its version or None."""
+    if connection.vendor != "postgresql":
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+        row = cursor.fetchone()
+    return {"vector": row[0] if row else None}
 
 
 def row_counts() -> dict[str, int]:
@@ -77,5 +88,5 @@ def estimate_rows(queryset: QuerySet) -> int:
     """Return about how many rows the query has: the planner's guess on PostgreSQL, a count on SQLite."""
     if connection.vendor != "postgresql":
         return queryset.count()
-    plan = json.loads(queryset.order_by().explain(format="json"))
-    return int(plan[0]["Plan"]["Plan Rows"])
+    plan = json.loads(queryset.order_by().explain(format="json") or "[]")
+    return int(plan[0]["Plan"]["Plan Rows"]) if plan else 0  # no plan: no row can match, so nothing was asked

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hopper.common.db.info import estimate_rows
+from hopper.common.rest.parsers import unstorable
 
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 100
@@ -53,7 +55,7 @@ class Cursor:
             ordering, values, backwards = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             if not (isinstance(ordering, str) and isinstance(values, list) and isinstance(backwards, bool)):
                 raise TypeError
-        except (binascii.Error, ValueError, TypeError) as error:
+        except (binascii.Error, ValueError, TypeError, RecursionError) as error:
             raise ValidationError(
                 {"cursor": ["This cursor is damaged: take `next` from a page, or leave it out to begin anew."]}
             ) from error
@@ -100,6 +102,8 @@ class KeysetPagination(BasePagination):
             if name not in orderings:
                 raise ValidationError({"ordering": [f"{name!r} is no ordering: use one of {', '.join(orderings)}."]})
             keys.append(Key(f"_key{len(keys)}", _expression(orderings[name]), part.strip().startswith("-")))
+        if len({part.strip().removeprefix("-") for part in self.ordering.split(",")}) < len(keys):
+            raise ValidationError({"ordering": ["Name each ordering once."]})
         return [*keys, Key("pk", F("pk"), keys[-1].descending)]
 
     def _page_query(self, backwards: bool) -> QuerySet:
@@ -194,8 +198,16 @@ def _value(row: Any, name: str) -> Any:
 def _parse(queryset: QuerySet, key: Key, value: Any) -> Any:
     field = queryset.model._meta.pk if key.name == "pk" else queryset.query.annotations[key.name].output_field
     try:
-        if value is None:
+        if value is None or (isinstance(value, str) and unstorable(value)):
             raise ValueError
-        return field.to_python(value)
-    except (FieldError, ValueError, TypeError) as error:
+        return _in_utc(field.to_python(value))
+    except (FieldError, ValueError, TypeError, OverflowError) as error:
         raise ValidationError({"cursor": ["This cursor is damaged: begin anew without it."]}) from error
+
+
+def _in_utc(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ValueError("Our cursors name the zone.")
+    return value.astimezone(UTC)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 
 MAX_BODY = 1024 * 1024
@@ -39,10 +39,10 @@ class StrictJSONParser(BaseParser):
             raise ParseError("The body is not UTF-8: send UTF-8 encoded JSON.") from error
         except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is not valid JSON: {error}.") from error
-        if RISKY_ESCAPES.search(body):
-            _check_text(data)
         if not isinstance(data, dict):
             raise ParseError('Send one JSON object, like {"title": "…"}.')
+        if RISKY_ESCAPES.search(body):
+            _check_text(data)
         return data
 
 
@@ -93,9 +93,18 @@ def _strings(data: Any) -> Iterator[str]:
             yield from _strings(value)
 
 
-def _check_text(data: Any) -> None:
-    for text in _strings(data):
-        if "\x00" in text:
-            raise ParseError("The text has a NUL character: remove it.")
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise ParseError("The text has a lone surrogate, which no encoding can store: remove it.")
+def _check_text(data: dict[str, Any]) -> None:
+    for name, value in data.items():
+        for text in _strings({name: value}):
+            fault = unstorable(text)
+            if fault:
+                raise ValidationError({ascii(name)[1:-1]: [fault]})
+
+
+def unstorable(text: str) -> str | None:
+    """Return the sentence that says why no database can store the text, or None."""
+    if "\x00" in text:
+        return "The text has a NUL character: remove it."
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "The text has a lone surrogate, which no encoding can store: remove it."
+    return None

@@ -76,7 +76,7 @@ class ProblemFormatter(ExceptionFormatter):
                 fields.setdefault(error.attr or WHOLE_BODY, []).append(error.detail)
             where = f"{first.attr}: " if first.attr and first.attr != WHOLE_BODY else ""
             document |= {"detail": where + first.detail, "errors": fields}
-        return document | getattr(self.exc, "context", {})
+        return getattr(self.exc, "context", {}) | document
 
 
 TITLES = {

@@ -1,8 +1,9 @@
 """Serializers: strict on the way in, lean on the way out."""
 
+import threading
 import unicodedata
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from django.db import models
@@ -10,6 +11,7 @@ from rest_framework import serializers
 
 from hopper.common.fields import Levels, Tags, normalise_levels, normalise_tags
 
+LONGEST_KEY = 100
 BIDI = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"))
 
 
@@ -48,6 +50,31 @@ class StrictIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class StrictFloatField(serializers.FloatField):
+    """A JSON number; true and "0.5" are none."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if not isinstance(data, int | float) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class KnownRowField(serializers.PrimaryKeyRelatedField):
+    """The key of a row that is there."""
+
+    default_error_messages = {
+        "does_not_exist": "There is no {pk_value!r} that you may see: name one that is there.",
+        "incorrect_type": "Send the key as a text in quotes.",
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("incorrect_type")
+        if len(data) > LONGEST_KEY:
+            self.fail("does_not_exist", pk_value=f"{data[:60]}…")
+        return super().to_internal_value(data)
+
+
 class TagsField(serializers.ListField):
     """A list of tags; comes back sorted, case-folded, each once."""
 
@@ -73,6 +100,19 @@ class LevelsField(serializers.JSONField):
 
 class StrictSerializer(serializers.Serializer):
     """Refuses fields that it does not know or may not write."""
+
+    @classmethod
+    def checked(cls, data: Any, row: Any = None, *, partial: bool = False) -> dict[str, Any]:
+        """Return the validated input; `row` is what it would change.
+
+        :raises ValidationError: naming each field that is wrong
+        """
+        kept = _kept_serializer(cls)
+        kept.instance, kept.partial = row, partial
+        try:
+            return dict(kept.run_validation(data))
+        finally:
+            kept.instance = None
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
@@ -101,8 +141,11 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer):
         models.IntegerField: StrictIntegerField,
         models.PositiveIntegerField: StrictIntegerField,
         models.PositiveSmallIntegerField: StrictIntegerField,
+        models.FloatField: StrictFloatField,
         Tags: TagsField,
     }
+
+    serializer_related_field = KnownRowField
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         if isinstance(model_field, Levels):
@@ -119,12 +162,34 @@ class LeanSerializer(StrictModelSerializer):
     Measured against ModelSerializer on a page of 50 tasks in `bench.http`.
     """
 
-    @cached_property
-    def _columns(self) -> list[tuple[str, Callable[[Any], Any]]]:
-        return [(field.field_name, _reader(field)) for field in self._readable_fields]
+    @classmethod
+    @cache
+    def columns(cls) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        return tuple((field.field_name, _reader(field)) for field in cls()._readable_fields)
+
+    @classmethod
+    def show(cls, row: Any) -> dict[str, Any]:
+        """Return the row as a client sees it."""
+        return {name: read(row) for name, read in cls.columns()}
+
+    @classmethod
+    def show_all(cls, rows: Iterable[Any]) -> list[dict[str, Any]]:
+        """Return the rows as a client sees them."""
+        return [cls.show(row) for row in rows]
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        return {name: read(instance) for name, read in self._columns}
+        return self.show(instance)
+
+
+_in_thread = threading.local()
+
+
+def _kept_serializer(cls: type[StrictSerializer]) -> StrictSerializer:
+    """Return this thread's serializer of the class: building its fields costs ten times what using them does."""
+    kept: dict[type, StrictSerializer] = _in_thread.__dict__.setdefault("serializers", {})
+    if cls not in kept:
+        kept[cls] = cls()
+    return kept[cls]
 
 
 def _reader(field: Any) -> Callable[[Any], Any]:

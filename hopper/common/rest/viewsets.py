@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import Http404
-from rest_framework import mixins, status, viewsets
+from rest_framework import status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -23,6 +23,7 @@ class ScopedViewSet(viewsets.GenericViewSet):
     orderings: ClassVar[dict[str, Any]] = {"created_at": "created_at"}
     default_ordering = "-created_at"
     lookup_value_regex = "[^/]+"
+    list_serializer_class: ClassVar[Any] = None
 
     @property
     def actor(self) -> str:
@@ -31,14 +32,33 @@ class ScopedViewSet(viewsets.GenericViewSet):
     def get_queryset(self) -> QuerySet:
         return super().get_queryset().for_principal(self.request.user)
 
+    def pages(self, rows: QuerySet) -> Response:
+        """Answer with one page of the rows."""
+        shown = self.list_serializer_class or self.serializer_class
+        return self.get_paginated_response(shown.show_all(self.paginate_queryset(rows)))
+
+    def get_serializer_class(self) -> type[BaseSerializer]:
+        if self.action == "list" and self.list_serializer_class:
+            return self.list_serializer_class
+        return super().get_serializer_class()
+
     def get_object(self) -> Any:
-        if "\x00" in str(self.kwargs.get(self.lookup_url_kwarg or self.lookup_field)):
+        """Return the row that the address names, whatever the list filters say."""
+        key = str(self.kwargs[self.lookup_url_kwarg or self.lookup_field])
+        row = None if "\x00" in key else self.get_queryset().filter(pk=key).first()
+        if row is None:
             raise Http404
-        return super().get_object()
+        return row
 
 
-class ReadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedViewSet):
+class ReadViewSet(ScopedViewSet):
     """Rows that nobody writes through the API."""
+
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        return self.pages(self.filter_queryset(self.get_queryset()))
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        return Response(self.serializer_class.show(self.get_object()))
 
 
 class OperatedViewSet(ReadViewSet):
@@ -59,7 +79,7 @@ class OperatedViewSet(ReadViewSet):
     def read(self, row: Any) -> Any:
         """Return the row as a client sees it."""
         fresh = self.get_queryset().filter(pk=row.pk).first() or row
-        return self.serializer_class(fresh, context=self.get_serializer_context()).data
+        return self.serializer_class.show(fresh)
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         row = self.create_row(actor=self.actor, **self.checked(request))
@@ -84,6 +104,4 @@ class OperatedViewSet(ReadViewSet):
 
         :raises ValidationError: naming each field that is wrong
         """
-        serializer = self.get_serializer(row, data=request.data, partial=partial)
-        serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
+        return self.get_serializer_class().checked(request.data, row, partial=partial)

@@ -2,32 +2,38 @@
 // The library's own script reads keys as numbers and looks for one <tbody>, and here keys are text and rows many.
 document.addEventListener("DOMContentLoaded", () => {
   const STORE = "hopper.collapsed";
-  const rows = [...document.querySelectorAll("#result_list .tree-branch")].map((branch) => ({
+  const isWhole = !location.search; // a searched or filtered list shows every match, whatever is collapsed
+  const branches = [...document.querySelectorAll("#result_list .tree-branch")].map((branch) => ({
     key: branch.dataset.key,
-    depth: Number(branch.dataset.depth),
+    above: JSON.parse(branch.dataset.path),
     row: branch.closest("tr"),
     toggle: branch.querySelector(".tree-toggle"),
   }));
-  const collapsed = new Set(JSON.parse(localStorage.getItem(STORE) || "[]"));
+  const parents = new Set(branches.flatMap(({ above }) => above));
+  const collapsed = new Set(isWhole ? stored() : []);
 
-  function draw() {
-    let hiddenBelow = Infinity;
-    rows.forEach(({ key, depth, row, toggle }, index) => {
-      const hasChildren = rows[index + 1]?.depth > depth;
-      if (depth <= hiddenBelow) hiddenBelow = Infinity;
-      row.hidden = depth > hiddenBelow;
-      toggle.hidden = !hasChildren;
-      toggle.setAttribute("aria-expanded", String(!collapsed.has(key)));
-      if (!row.hidden && hasChildren && collapsed.has(key)) hiddenBelow = depth;
-    });
+  function stored() {
+    try {
+      return JSON.parse(localStorage.getItem(STORE)) || [];
+    } catch {
+      return [];
+    }
   }
 
-  for (const { key, toggle } of rows) {
+  function draw() {
+    for (const { key, above, row, toggle } of branches) {
+      row.hidden = above.some((name) => collapsed.has(name));
+      toggle.classList.toggle("is-leaf", !parents.has(key));
+      toggle.setAttribute("aria-expanded", String(!collapsed.has(key)));
+    }
+  }
+
+  for (const { key, toggle } of branches) {
     toggle.addEventListener("click", (event) => {
       event.preventDefault();
       event.stopPropagation();
       if (!collapsed.delete(key)) collapsed.add(key);
-      localStorage.setItem(STORE, JSON.stringify([...collapsed]));
+      if (isWhole) localStorage.setItem(STORE, JSON.stringify([...collapsed]));
       draw();
     });
   }

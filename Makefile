@@ -1,0 +1,81 @@
+# Every target installs what it needs into .venv once, and is quick the second time.
+# Variables: DATA=file (demo), DB=postgres (demo, test), PORT=8000 (demo, run), NAME=routing (bench).
+
+PYTHON ?= python3
+PORT ?= 8000
+NAME ?= routing
+BIN := .venv/bin
+RUN := $(BIN)/python
+MANAGE := $(RUN) manage.py
+HERE := $(CURDIR)
+
+# The URL of the database that a target works on: SQLite, or the embedded PostgreSQL with DB=postgres.
+ifeq ($(DB),postgres)
+RUNTIME := .venv/.extra
+URL = $$($(RUN) -m hopper.common.db.embedded start $(HERE)/var/postgres $(1))
+else
+RUNTIME := .venv/.runtime
+URL = sqlite:///$(HERE)/var/$(1).db
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test run worker beat relay lint check bench redis clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Hopper needs Python 3.11 or newer: make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+
+.venv/.runtime: requirements.lock | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.extra: requirements-extra.txt .venv/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-extra.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.lock | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@ .venv/.runtime .venv/.extra
+
+demo: $(RUNTIME) ## learn from real tasks, route unseen ones, show the result, serve admin and API
+	@mkdir -p var
+	@DATABASE_URL="$(call URL,demo)" $(MANAGE) demo --fresh --port $(PORT) $(if $(DATA),--data $(DATA))
+
+test: .venv/.dev ## every test, on SQLite or with DB=postgres on PostgreSQL
+	@mkdir -p var
+	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+
+run: $(RUNTIME) ## serve admin and API, and what Celery beat would do where there is no broker
+	@$(MANAGE) check && $(MANAGE) serve --port $(PORT)
+
+worker: .venv/.runtime ## a Celery worker
+	@$(MANAGE) check && $(BIN)/celery -A hopper worker --loglevel INFO
+
+beat: .venv/.runtime ## the Celery schedule
+	@$(MANAGE) check && $(BIN)/celery -A hopper beat --loglevel INFO --schedule var/celerybeat-schedule
+
+relay: .venv/.runtime ## the schedule in one process, without a broker
+	@$(MANAGE) check && $(MANAGE) relay
+
+lint: .venv/.dev ## style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+check: lint ## lint, types, architecture, schema
+	@$(BIN)/lint-imports
+	@$(RUN) -m pytest -q hopper/tests/test_architecture.py hopper/tests/test_migrations.py hopper/tests/test_docs.py
+	@$(MANAGE) makemigrations --check --dry-run
+	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+
+bench: .venv/.dev ## a benchmark: NAME=routing or http
+	@$(RUN) -m bench.$(NAME) $(ARGS)
+
+redis: ## a Redis for development, if redis-server is installed
+	@command -v redis-server >/dev/null || { echo "Install Redis first, like: apt-get install redis-server"; exit 1; }
+	redis-server --bind 127.0.0.1 --port 6379 --save "" --appendonly no
+
+clean: ## remove what make and Hopper made here: .venv, caches, demo and test databases
+	@if [ -x $(RUN) ] && [ -d var/postgres ]; then $(RUN) -m hopper.common.db.embedded stop var/postgres || true; fi
+	rm -rf .venv var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

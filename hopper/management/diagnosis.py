@@ -1,0 +1,160 @@
+"""What `doctor` looks at; each question yields findings that say what to type."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+from urllib.parse import urlsplit
+
+import django
+import redis
+from django.conf import settings
+from django.core import checks
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from hopper.common.db.info import database_kind, extensions, public_url, server_version
+from instances.models import Instance
+from tasks.models import Task, TaskDependency
+
+OLDEST_PYTHON = (3, 11)
+DJANGO = (5, 2)
+BOLT_PORT = 7687
+PATIENCE = 3.0  # seconds
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: `ok`, `off` (not configured), `warning`, or `problem` (Hopper needs it)."""
+
+    name: str
+    state: str
+    detail: str
+    fix: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the finding for programs; what is well needs no fix."""
+        return {**asdict(self), "fix": self.fix if self.state in ("problem", "warning") else ""}
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything Hopper depends on; what lives in the database only if that answers."""
+    yield from _versions()
+    database = _database()
+    yield database
+    if database.state == "ok":
+        for question in (_extensions, _migrations):
+            yield from question()
+        yield from _circles()
+    yield _redis(settings.REDIS_URL)
+    yield _neo4j(os.environ.get("NEO4J_URL", ""))
+    yield from _system_checks()
+
+
+def _versions() -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    state = "ok" if sys.version_info >= OLDEST_PYTHON else "problem"
+    yield Finding("Python", state, python, "Install Python 3.11 or newer.")
+    state = "ok" if django.VERSION[:2] == DJANGO else "problem"
+    yield Finding("Django", state, django.get_version(), "pip install -r requirements.txt")
+
+
+def _database() -> Finding:
+    try:
+        return Finding("database", "ok", f"{database_kind()} {server_version()} at {public_url()}")
+    except DatabaseError as error:
+        detail = f"{public_url()} does not answer: {str(error).strip().splitlines()[0]}"
+        return Finding("database", "problem", detail, "Start the database server, or correct DATABASE_URL.")
+
+
+def _extensions() -> Iterator[Finding]:
+    for name, version in extensions().items():
+        fix = f"python manage.py migrate, or as a superuser of the database: CREATE EXTENSION {name}"
+        yield Finding(f"extension {name}", "ok" if version else "problem", version or "is not installed", fix)
+
+
+def _migrations() -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    waiting = [str(step) for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    if waiting:
+        detail = f"{len(waiting)} not applied, first {waiting[0]}"
+        yield Finding("migrations", "problem", detail, "python manage.py migrate")
+    else:
+        yield Finding("migrations", "ok", "all applied")
+
+
+def _circles() -> Iterator[Finding]:
+    """Look for circles in the three graphs; a missing table is a matter for the migrations."""
+    parents = "Open /admin/{}/{}/change/ and give it another parent, or none."
+    graphs: list[tuple[str, Any, Callable[[str], str]]] = [
+        ("instance tree", _parents(Instance), lambda key: parents.format("instances/instance", key)),
+        ("task parents", _parents(Task), lambda key: parents.format("tasks/task", key)),
+        ("dependencies", TaskDependency.objects.values_list("task", "depends_on"), _remove_a_dependency),
+    ]
+    for name, edges, fix in graphs:
+        try:
+            circle = find_circle(edges)
+        except DatabaseError:
+            continue
+        if circle:
+            yield Finding(name, "problem", f"runs in a circle: {' → '.join(circle)}", fix(circle[0]))
+        else:
+            yield Finding(name, "ok", "has no circles")
+
+
+def _parents(model: Any) -> Any:
+    return model.objects.filter(parent__isnull=False).values_list("pk", "parent")
+
+
+def _remove_a_dependency(key: str) -> str:
+    return f"Open /admin/tasks/taskdependency/?task={key} and delete one of them."
+
+
+def find_circle(edges: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the nodes of one circle, the first one again at the end, or nothing."""
+    graph: dict[str, set[str]] = {}
+    for source, target in edges:
+        graph.setdefault(target, set()).add(source)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _redis(url: str) -> Finding:
+    if not url:
+        return Finding("Redis", "off", "REDIS_URL is not set: jobs run in this process and `manage.py relay`")
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE).ping()
+    except redis.RedisError as error:
+        return Finding("Redis", "problem", f"does not answer: {error}", "Start Redis, or unset REDIS_URL.")
+    return Finding("Redis", "ok", "answers")
+
+
+def _neo4j(url: str) -> Finding:
+    if not url:
+        return Finding("Neo4j", "off", "NEO4J_URL is not set: the graph is asked of the database")
+    fix = "Start Neo4j (docker compose up -d neo4j), or unset NEO4J_URL."
+    try:
+        parts = urlsplit(url)
+        address = (parts.hostname or "", parts.port or BOLT_PORT)
+        with socket.create_connection(address, timeout=PATIENCE):
+            return Finding("Neo4j", "ok", f"answers at {address[0]}:{address[1]}")
+    except ValueError:
+        return Finding("Neo4j", "problem", "NEO4J_URL is no address", "Set NEO4J_URL=bolt://host:7687.")
+    except OSError as error:
+        return Finding("Neo4j", "problem", f"does not answer: {error}", fix)
+
+
+def _system_checks() -> Iterator[Finding]:
+    found = [message for message in checks.run_checks() if not message.is_silenced()]
+    for message in found:
+        state = "problem" if message.is_serious() else "warning"
+        yield Finding(f"check {message.id}", state, str(message.msg), message.hint or "python manage.py check")
+    if not found:
+        yield Finding("system checks", "ok", "nothing to say")

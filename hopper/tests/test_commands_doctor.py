@@ -1,0 +1,177 @@
+"""`doctor`: what is missing, and what to type."""
+
+import socket
+
+import pytest
+from django.core.management import CommandError
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from hopper.common.db.info import database_kind
+from hopper.common.env import BadSetting
+from hopper.management.diagnosis import find_circle
+from hopper.tests.commands import ask, manage, say
+from instances.models import Instance
+from instances.tests.factories import InstanceFactory
+from tasks.models import Task, TaskDependency
+from tasks.tests.factories import TaskFactory
+
+NOBODY_LISTENS = "127.0.0.1:1"
+
+
+def examine():
+    """Return what doctor found, by name, whether it ends well or not."""
+    from hopper.management.diagnosis import examine
+
+    return {finding.name: finding for finding in examine()}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_configured(settings, monkeypatch):
+    settings.REDIS_URL = ""
+    monkeypatch.delenv("NEO4J_URL", raising=False)
+
+
+@pytest.mark.django_db
+class TestDoctor:
+    def test_finds_a_fresh_installation_well(self):
+        answer = ask("doctor")
+
+        assert answer["ok"]
+        states = {check["name"]: check["state"] for check in answer["checks"]}
+        assert states.pop("Redis") == states.pop("Neo4j") == "off"
+        assert set(states.values()) == {"ok"}
+        assert states.keys() >= {"Python", "Django", "database", "migrations", "instance tree", "dependencies"}
+
+    def test_names_the_kind_of_database(self):
+        assert examine()["database"].detail.startswith(f"{database_kind()} ")
+
+    def test_ends_badly_and_says_what_to_type(self, capsys, settings):
+        settings.REDIS_URL = f"redis://{NOBODY_LISTENS}/0"
+
+        with pytest.raises(CommandError, match="1 of these keep Hopper from working"):
+            say("doctor", stderr=None)
+
+    def test_answers_programs_although_it_ends_badly(self, settings, capsys):
+        settings.REDIS_URL = f"redis://{NOBODY_LISTENS}/0"
+
+        with pytest.raises(CommandError):
+            ask("doctor")
+
+    def test_finds_a_migration_that_was_not_applied(self):
+        last = MigrationRecorder.Migration.objects.filter(app="sync").last()
+        last.delete()
+
+        found = examine()["migrations"]
+
+        assert (found.state, found.fix) == ("problem", "python manage.py migrate")
+        assert f"sync.{last.name}" in found.detail
+
+    def test_finds_a_circle_of_instances(self):
+        above, below = InstanceFactory(), InstanceFactory()
+        Instance.objects.filter(pk=above.pk).update(parent=below)
+        Instance.objects.filter(pk=below.pk).update(parent=above)
+
+        found = examine()["instance tree"]
+
+        assert found.state == "problem"
+        assert above.pk in found.detail
+        assert "/admin/instances/instance/" in found.fix
+
+    def test_finds_a_circle_of_parents(self):
+        above, below = TaskFactory(id="above"), TaskFactory(id="below", parent_id="above")
+        Task.objects.filter(pk=above.pk).update(parent=below)
+
+        assert examine()["task parents"].state == "problem"
+
+    def test_finds_a_circle_of_dependencies(self, admin_client):
+        for name in "abc":
+            TaskFactory(id=name)
+        for task, other in ("ab", "bc", "ca"):
+            TaskDependency.objects.create(task_id=task, depends_on_id=other)
+
+        found = examine()["dependencies"]
+
+        assert found.state == "problem"
+        assert admin_client.get(found.fix.split()[1]).status_code == 200
+
+    def test_reports_settings_that_could_not_be_read(self, settings):
+        settings.BAD_SETTINGS = [BadSetting("LEASE_SECONDS", "a whole number")]
+
+        found = examine()["check hopper.E020"]
+
+        assert (found.state, found.detail) == ("problem", "LEASE_SECONDS is not a whole number.")
+        assert found.fix.startswith("Set LEASE_SECONDS to")
+
+    @pytest.mark.postgres
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="pgvector is an extension of PostgreSQL")
+    def test_finds_pgvector_missing(self):
+        with connection.cursor() as cursor:
+            cursor.execute("DROP EXTENSION vector CASCADE")
+
+        found = examine()["extension vector"]
+
+        assert found.state == "problem"
+        assert "CREATE EXTENSION vector" in found.fix
+
+
+@pytest.mark.django_db
+class TestDoctorOnServers:
+    """That are configured: they have to answer."""
+
+    @pytest.fixture
+    def listener(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+
+    def test_finds_redis_down(self, settings):
+        settings.REDIS_URL = f"redis://{NOBODY_LISTENS}/0"
+
+        assert examine()["Redis"].state == "problem"
+
+    def test_finds_neo4j_up(self, monkeypatch, listener):
+        monkeypatch.setenv("NEO4J_URL", f"bolt://{listener}")
+
+        assert examine()["Neo4j"].state == "ok"
+
+    @pytest.mark.parametrize("url", [f"bolt://{NOBODY_LISTENS}", "bolt://127.0.0.1:nothing"])
+    def test_finds_neo4j_down(self, monkeypatch, url):
+        monkeypatch.setenv("NEO4J_URL", url)
+
+        assert examine()["Neo4j"].state == "problem"
+
+
+@pytest.mark.processes
+class TestDoctorWithoutDatabase:
+    def test_says_so_and_goes_on(self):
+        done = manage("doctor", url=f"postgresql://ada:secret@{NOBODY_LISTENS}/hopper")
+
+        assert done.returncode == 1
+        assert "problem  database: postgresql://ada:***@127.0.0.1:1/hopper does not answer" in done.stdout
+        assert "Redis" in done.stdout
+        assert "secret" not in done.stdout + done.stderr
+
+    def test_leaves_other_commands_with_a_sentence(self):
+        done = manage("dbstats", "--json", url=f"postgresql://ada:secret@{NOBODY_LISTENS}/hopper")
+
+        assert done.returncode == 1
+        assert done.stderr.startswith("CommandError: The database refused: ")
+        assert "python manage.py doctor" in done.stderr
+
+
+class TestFindCircle:
+    @pytest.mark.parametrize("edges", [[], [("a", "b"), ("a", "c"), ("b", "c")]])
+    def test_finds_none(self, edges):
+        assert find_circle(edges) == []
+
+    def test_returns_the_nodes_on_it_alone(self):
+        circle = find_circle([("x", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")])
+
+        assert circle[0] == circle[-1]
+        assert sorted(circle[1:]) == ["a", "b", "c"]
+
+    def test_walks_far(self):
+        long = [(str(n), str(n + 1)) for n in range(5_000)]
+
+        assert find_circle(long) == []
+        assert len(find_circle([*long, ("5000", "0")])) == 5_002

@@ -1,0 +1,113 @@
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+from routing.learning.features import vectorise
+from routing.learning.fit import Example, calibration_error, fit
+from routing.learning.model import Arrays, Model
+from routing.tests.factories import TOPICS
+
+
+def examples(copies, topics=TOPICS):
+    return [
+        Example(f"{text} again {number}", project, 1.0, f"{project}-{number}-{text}")
+        for number in range(copies)
+        for project, texts in topics.items()
+        for text in texts
+    ]
+
+
+def ask(model, text):
+    features, counts = vectorise(text)
+    values = model.weigh(features, counts)
+    near = model.nearest(features, values)
+    experts, margin = model.experts(features, values, near)
+    return dict(zip(model.projects, model.shares(experts), strict=True)), near, model.familiarity(near, margin)
+
+
+class TestAFittedModel:
+    def test_knows_where_like_tasks_belong(self):
+        shares, near, _ = ask(Model(fit(examples(5))[0]), "the checkout page shows an error")
+        assert max(shares, key=shares.get) == "web"
+        assert sum(shares.values()) == pytest.approx(1)
+        assert near.cosines[0] > 0.4
+
+    def test_has_a_linear_expert_once_places_have_five_examples_on_average(self):
+        assert not Model(fit(examples(1))[0]).has_linear
+        assert Model(fit(examples(2))[0]).has_linear
+
+    def test_works_with_two_places_and_with_one(self):
+        two = {name: TOPICS[name] for name in ("web", "data")}
+        shares, _, _ = ask(Model(fit(examples(4, two))[0]), "invoice import fails")
+        assert shares["data"] > shares["web"]
+        one = Model(fit(examples(4, {"web": TOPICS["web"]}))[0])
+        assert ask(one, "login page")[0] == {"web": 1.0}
+
+    def test_is_the_same_for_the_same_examples(self):
+        first, second = (fit(examples(10))[0].to_bytes() for _ in range(2))
+        assert first == second
+
+    def test_chooses_pool_and_gate_on_held_out_examples(self):
+        arrays, metrics = fit(examples(40))
+        assert metrics["held_out"] >= 50
+        assert metrics["accuracy"] > 0.95
+        assert metrics["pool"] == dict(zip(("linear", "neighbours", "centroids"), arrays.pool.round(4), strict=True))
+        assert (metrics["examples"], metrics["projects"]) == (360, 3)
+
+    def test_finds_what_it_was_taught_familiar_and_nothing_else(self):
+        model = Model(fit(examples(4))[0])
+        for text, is_known in [("login page shows an error", True), ("zzz qqq", False), ("日本語", False)]:
+            _, _, familiarity = ask(model, text)
+            assert model.is_known(familiarity) is is_known
+
+    def test_has_no_neighbour_for_a_text_that_shares_nothing(self):
+        shares, near, _ = ask(Model(fit(examples(4))[0]), "日本語")
+        assert len(near.numbers) == 0
+        assert max(shares.values()) < 0.5
+
+    def test_leaves_superseded_episodes_out_of_the_neighbours(self):
+        model = Model(fit(examples(4))[0])
+        features, counts = vectorise("login page shows an error again 0")
+        values = model.weigh(features, counts)
+        nearest = model.describe(model.nearest(features, values))[0]["episode"]
+        left = model.describe(model.nearest(features, values, superseded={nearest}))
+        assert nearest == "web-0-login page shows an error"
+        assert nearest not in [entry["episode"] for entry in left]
+
+    @pytest.mark.parametrize("text", ["", "🎉", "x"])
+    def test_can_be_fitted_to_texts_without_words(self, text):
+        learned = [Example(text, name, 1.0, f"{name}-{number}") for number in range(20) for name in ("web", "data")]
+        assert sum(ask(Model(fit(learned)[0]), "anything")[0].values()) == pytest.approx(1)
+
+    def test_can_be_fitted_to_a_single_example(self):
+        arrays, metrics = fit([Example("login", "web", 1.0, "e")])
+        assert (arrays.projects.tolist(), metrics["examples"]) == (["web"], 1)
+
+
+class TestArrays:
+    def test_come_back_from_bytes_as_they_were(self):
+        arrays, _ = fit(examples(4))
+        back = Arrays.from_bytes(arrays.to_bytes())
+        assert back.to_bytes() == arrays.to_bytes()
+        assert ask(Model(back), "login page")[0] == ask(Model(arrays), "login page")[0]
+
+    def test_refuse_objects_and_so_pickles(self):
+        arrays, _ = fit(examples(1))
+        stream = io.BytesIO()
+        np.savez(stream, **{**vars(arrays), "projects": np.array([{"web": 1}], dtype=object)})
+        with pytest.raises(ValueError, match="allow_pickle=False"):
+            Arrays.from_bytes(stream.getvalue())
+
+    def test_refuse_a_bare_pickle(self):
+        with pytest.raises(ValueError, match="pickle"):
+            Arrays.from_bytes(pickle.dumps({"projects": ["web"]}))
+
+
+class TestTheCalibrationError:
+    def test_is_the_mean_gap_between_sureness_and_being_right(self):
+        sure = np.array([0.9, 0.9, 0.9, 0.9, 0.3, 0.3])
+        right = np.array([True, True, True, False, False, False])
+        assert calibration_error(sure, right) == pytest.approx((4 * 0.15 + 2 * 0.3) / 6)
+        assert calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0
