@@ -28,6 +28,20 @@ class FeedbackAdmin(OperatedAdmin):
     ]
     ordering = ["-updated_at", "-pk"]
     text_lists = ["unexpected_blockers", "required_skills_not_tagged"]
+    help_texts = {"was_good_match": "Off: it belonged elsewhere, or nobody knows where."}
+    fieldsets = [
+        (None, {"fields": ["task", "was_good_match", "should_have_routed_to", "routing_feedback"]}),
+        ("The work", {
+            "fields": [
+                "quality_score", "complexity_rating", "estimated_duration", "actual_duration", "required_rework",
+                "rework_reason", "unexpected_blockers", "required_skills_not_tagged", "notes",
+            ],
+        }),
+        ("History", {"fields": readonly_fields}),
+    ]  # fmt: skip
+
+    def get_changeform_initial_data(self, request: Any) -> dict[str, Any]:
+        return {"was_good_match": True, **super().get_changeform_initial_data(request)}
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
         return [*self.readonly_fields, "task"] if obj else self.readonly_fields

@@ -73,7 +73,7 @@ class TaskFeedback(Timestamped, Versioned):
         indexes = [models.Index(name="idx_feedback_updated_at", fields=["updated_at"])]
 
     def __str__(self) -> str:
-        return f"{self.task_id}: {'right' if self.was_good_match else 'wrong'}"
+        return f"{self.task}: {'right' if self.was_good_match else 'wrong'}"
 
     def clean(self) -> None:
         """Check the ranges with a sentence each, and keep durations as seconds too."""

@@ -223,13 +223,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
-        "TaskStatusEnum": "tasks.models.Task.Status.choices",
-        "InstanceStatusEnum": "instances.models.Instance.Status.choices",
-        "DelegationStatusEnum": "routing.models.Delegation.Status.choices",
-        "TaskSourceEnum": "tasks.models.Task.Source.choices",
-        "EpisodeSourceEnum": "routing.models.Episode.Source.choices",
-        "PatternSourceEnum": "routing.models.Pattern.Source.choices",
-        "FeedbackSourceEnum": "feedback.models.TaskFeedback.Source.choices",
+        "TaskStatusEnum": "hopper.api.enums.TASK_STATUS",
+        "InstanceStatusEnum": "hopper.api.enums.INSTANCE_STATUS",
+        "DelegationStatusEnum": "hopper.api.enums.DELEGATION_STATUS",
+        "TaskSourceEnum": "hopper.api.enums.TASK_SOURCE",
+        "EpisodeSourceEnum": "hopper.api.enums.EPISODE_SOURCE",
+        "PatternSourceEnum": "hopper.api.enums.PATTERN_SOURCE",
+        "FeedbackSourceEnum": "hopper.api.enums.FEEDBACK_SOURCE",
+        "DecidedByEnum": "hopper.api.enums.DECIDED_BY",
     },
 }
 

@@ -5,11 +5,11 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from health_check.views import HealthCheckView
 
 from feedback.pages import review_queue
 from hopper.api import router
 from hopper.api.review import ReviewViewSet
+from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
 
 urlpatterns = [
@@ -25,6 +25,6 @@ urlpatterns = [
         name="docs",
     ),
     re_path(r"^api/", not_found),
-    path("healthz", HealthCheckView.as_view(checks=[]), name="healthz"),
-    path("readyz", HealthCheckView.as_view(checks=settings.READINESS), name="readyz"),
+    path("healthz", Health.as_view(checks=[]), name="healthz"),
+    path("readyz", Health.as_view(checks=settings.READINESS), name="readyz"),
 ]

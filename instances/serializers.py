@@ -5,6 +5,8 @@ from instances.models import Instance
 
 STATUS_VERBS = "Status moves by verbs: POST /api/v1/instances/{id}/start, pause, resume or terminate."
 
+ADDRESSES = {".", "..", "tree"}
+
 
 class InstanceSerializer(LeanSerializer):
     """An instance as a client sees it."""
@@ -33,6 +35,8 @@ class InstanceInput(StrictModelSerializer):
             raise serializers.ValidationError({"status": [STATUS_VERBS]})
         if self.instance and attrs.get("id", self.instance.pk) != self.instance.pk:
             raise serializers.ValidationError({"id": ["An id never changes."]})
+        if attrs.get("id") in ADDRESSES:
+            raise serializers.ValidationError({"id": [f"{attrs['id']!r} is an address of the API: choose another."]})
         return attrs
 
 

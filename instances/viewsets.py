@@ -37,7 +37,7 @@ class InstanceViewSet(OperatedViewSet):
     delete_row = staticmethod(operations.delete_instance)
 
     def _page(self, rows: Any) -> Response:
-        return self.pages(rows.for_principal(self.request.user))
+        return self.pages(self.filter_queryset(rows.for_principal(self.request.user)))
 
     @extend_schema(responses=InstanceSerializer(many=True))
     @action(detail=True)

@@ -13,7 +13,7 @@ from projects.models import Project
 class ProjectAdmin(OperatedAdmin):
     """Register destinations, see how much each has to do."""
 
-    list_display = ["name", "executor_type", "velocity", "capacity", "open_tasks", "instance", "is_active"]
+    list_display = ["name", "skills", "executor_type", "velocity", "capacity", "open_tasks", "instance", "is_active"]
     list_filter = ["is_active", "executor_type", "velocity"]
     list_select_related = ["instance"]
     search_fields = ["name", "slug", "repository"]
@@ -27,6 +27,13 @@ class ProjectAdmin(OperatedAdmin):
         ("History", {"fields": readonly_fields}),
     ]
     prepopulated_fields = {"slug": ["name"]}
+    help_texts = {
+        "executor_type": "Who does the work, like human, agent or orchestration.",
+        "executor_config": "What the executor needs to know, as JSON.",
+        "capacity_cost": 'How much of the capacity a task takes, by tag or priority, like {"migration": 2}.',
+        "priority_boost": 'What it should get more of, by tag or priority, like {"security": 1.5, "urgent": 2}.',
+        "sla": 'Its promises, like {"response_time": "4h", "completion_time": "P2D"}.',
+    }
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         return super().get_queryset(request).with_statistics()
@@ -36,6 +43,10 @@ class ProjectAdmin(OperatedAdmin):
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, list[str]]:
         return {} if obj else self.prepopulated_fields
+
+    @admin.display(description="Capabilities")
+    def skills(self, project: Any) -> str:
+        return ", ".join(project.capabilities)
 
     @admin.display(description="Open tasks")
     def open_tasks(self, project: Any) -> int:

@@ -35,7 +35,7 @@ class ProjectViewSet(OperatedViewSet):
         return ProjectInput if self.action == "register" else super().get_serializer_class()
 
     def get_object(self) -> Project:
-        name = self.kwargs["name"].replace("\x00", "")
+        name = self.kwargs["name"]
         project = get_object_or_404(self.get_queryset(), Q(pk=name) | Q(slug=name))
         self.check_object_permissions(self.request, project)
         return project

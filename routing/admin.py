@@ -41,7 +41,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     search_fields = ["task__title", "reasoning"]
     ordering = ["-decided_at", "-pk"]
     fieldsets = [
-        (None, {"fields": ["task", "result", "project", "instance", "sure", "reasoning", "considered"]}),
+        (None, {"fields": ["task", "outcome", "project", "instance", "sure", "reasoning", "considered"]}),
         ("How", {"fields": ["decided_by", "decided_at", "decision_time_ms", "policy_version", "episode"]}),
         ("What it stood on", {"fields": ["workload_snapshot", "context"]}),
     ]
@@ -71,12 +71,16 @@ class EpisodeAdmin(ReadOnlyAdmin):
     fieldsets = [
         (None, {"fields": ["task", "chosen_project", "chosen_instance", "sure", "strategy", "weighed"]}),
         ("What became of it", {"fields": ["outcome_success", "outcome_duration", "routed_at", "completed_at"]}),
-        ("What it stood on", {"fields": ["tags", "decision_factors", "source", "source_instance_id"]}),
+        ("What it stood on", {"fields": ["words", "decision_factors", "source", "source_instance_id"]}),
     ]
 
     @display(description="Confidence", ordering="confidence")
     def sure(self, episode: Episode) -> str | None:
         return percent(episode.confidence)
+
+    @display(description="Tags")
+    def words(self, episode: Episode) -> str:
+        return ", ".join(episode.tags)
 
     @display(description="Candidates")
     def weighed(self, episode: Episode) -> SafeString:
@@ -172,7 +176,12 @@ class PolicyVersionAdmin(OperatedAdmin):
     list_filter = ["state", "policy"]
     list_select_related = ["policy"]
     search_fields = ["policy__name"]
-    exclude = ["id"]
+    fields = ["policy", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at", "version"]
+    help_texts = {
+        "rules": "A list of rules as JSON; docs/routing-rules.md describes them.",
+        "weights": 'How much each factor counts, like {"workload": 0.5}; 1 where nothing is said.',
+        "thresholds": 'How sure Hopper must be, like {"confidence": 0.6}.',
+    }
     readonly_fields = ["number", "state", "created_by", "activated_at", "version"]
     ordering = ["-created_at", "-pk"]
     actions = ["activate"]

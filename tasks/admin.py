@@ -7,7 +7,6 @@ from django.utils import timezone
 from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, percent
-from hopper.common.errors import Invalid
 from hopper.events.models import Event
 from tasks import operations
 from tasks.models import Task, TaskClaim, TaskDependency
@@ -94,8 +93,6 @@ class TaskAdmin(OperatedAdmin):
         return operations.submit_task(actor=actor, **fields)
 
     def change_row(self, row: Task, *, actor: str, **changes: Any) -> Task:
-        if row.status != Task.Status.PENDING and changes.keys() & {"project", "instance"}:
-            raise Invalid({"project": ["The task has been routed: cancel it, or judge its routing by feedback."]})
         return operations.change_task(task=row, actor=actor, **changes)
 
     def delete_row(self, row: Task, *, actor: str) -> None:

@@ -6,8 +6,8 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Now
 
+from hopper.common.db.clock import Now
 from hopper.common.db.graph import subtree_sql
 
 

@@ -2,7 +2,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from hopper.common.rest.serializers import LeanSerializer, StrictCharField, StrictModelSerializer, StrictSerializer
+from hopper.common.rest.serializers import (
+    LeanSerializer,
+    StrictCharField,
+    StrictIntegerField,
+    StrictModelSerializer,
+    StrictSerializer,
+)
 from tasks.models import Task, TaskClaim, TaskDependency
 from tasks.operations.intake import BY_VERBS
 
@@ -11,6 +17,7 @@ WRITABLE = [
     "source_instance_id", "conversation_id", "context", "tags", "required_capabilities", "executor_preference",
     "velocity_requirement", "estimated_effort", "due_at", "defer_until", "max_attempts", "depends_on",
 ]  # fmt: skip
+ADDRESSES = {".", "..", "bulk", "search", "ready", "stats", "next", "claim-next"}
 SET_BY_HOPPER = [
     "external_id", "external_url", "external_platform", "routing_confidence", "routing_reasoning", "route_after",
     "review_required", "result", "failure_reason", "lease_owner", "lease_until", "fence", "attempts", "blocks",
@@ -61,6 +68,7 @@ class TaskInput(StrictModelSerializer):
         validators = ()
         extra_kwargs = {
             "title": {"trim_whitespace": True},
+            "max_attempts": {"min_value": 1, "max_value": 1000},
             "id": {"validators": []},
             "description": {"max_length": 200_000},
             "context": {"max_length": 200_000},
@@ -75,6 +83,8 @@ class TaskInput(StrictModelSerializer):
     def validate_id(self, key: str) -> str:
         if self.instance and key != self.instance.pk:
             raise serializers.ValidationError("An id never changes.")
+        if key in ADDRESSES:
+            raise serializers.ValidationError(f"{key!r} is an address of the API: choose another id.")
         return key
 
     def refusal(self, name: str) -> str:
@@ -101,15 +111,15 @@ class ClaimInput(StrictSerializer):
     """Who claims, and for how long."""
 
     executor = StrictCharField(required=False, max_length=100)
-    lease_seconds = serializers.IntegerField(required=False, min_value=1)
+    lease_seconds = StrictIntegerField(required=False, min_value=1)
 
 
 class HoldInput(StrictSerializer):
     """The proof that the task is yours, and what came of it."""
 
-    fence = serializers.IntegerField(required=False, min_value=0)
+    fence = StrictIntegerField(required=False, min_value=0)
     executor = StrictCharField(required=False, max_length=100)
-    lease_seconds = serializers.IntegerField(required=False, min_value=1)
+    lease_seconds = StrictIntegerField(required=False, min_value=1)
     result = serializers.JSONField(required=False)
     reason = StrictCharField(required=False, allow_blank=True, max_length=2000)
 

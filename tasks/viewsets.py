@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from hopper.common.errors import HopperError, Invalid
 from hopper.common.models import Role
+from hopper.common.rest.filters import check_words
 from hopper.common.rest.serializers import StrictSerializer
 from hopper.common.rest.viewsets import CHANGE_ACCESS, OperatedViewSet
 from tasks import operations
@@ -85,7 +86,8 @@ class TaskViewSet(OperatedViewSet):
     def search(self, request: Request) -> Response:
         """Find tasks whose title or description contains every word of `q`."""
         words = request.query_params.get("q", "").strip()
-        if not words or "\x00" in words:
+        check_words(words, "q")
+        if not words:
             raise ValidationError({"q": ["Send the words to look for: /tasks/search?q=login+error."]})
         return self.pages(self.filter_queryset(self.get_queryset()).search(words))
 
@@ -116,12 +118,12 @@ class TaskViewSet(OperatedViewSet):
         total = sum(len(entries) for entries in lists.values())
         if total > LARGEST_BULK:
             raise ValidationError({"create": [f"{total} entries: send at most {LARGEST_BULK} at a time."]})
-        if request.query_params.get("partial") == "true":
+        if self.flag("partial", default=False):
             return Response({kind: [self._try(kind, entry) for entry in lists[kind]] for kind in lists})
         with transaction.atomic():
             created = operations.create_tasks(rows=self._rows(lists["create"]), actor=self.actor)
             updated = [self._update(entry, f"update.{n}") for n, entry in enumerate(lists["update"])]
-            self._visible(lists["delete"])
+            self._visible(lists["delete"], "delete")
             deleted = operations.delete_tasks(ids=lists["delete"], actor=self.actor)
         return Response({"create": self._read(created), "update": self._read(updated), "delete": deleted})
 
@@ -130,32 +132,38 @@ class TaskViewSet(OperatedViewSet):
 
     def _checked(self, entry: dict[str, Any], place: str, task: Task | None = None) -> dict[str, Any]:
         try:
-            return TaskInput.checked(entry, task, partial=task is not None)
+            return self.seen(TaskInput.checked(entry, task, partial=task is not None))
         except ValidationError as error:
             raise ValidationError({f"{place}.{name}": texts for name, texts in error.detail.items()}) from error
 
     def _update(self, entry: dict[str, Any], place: str) -> Task:
         entry = dict(entry)
         key, verb = entry.pop("id", None), entry.pop("verb", None)
-        task = self._visible([key], place)[0]
+        task = self._visible([key], f"{place}.id")[0]
         if verb is None:
             return operations.change_task(task=task, actor=self.actor, **self._checked(entry, place, task))
-        if verb not in PLAIN_VERBS:
+        if not isinstance(verb, str) or verb not in PLAIN_VERBS:
             raise ValidationError({f"{place}.verb": [f"Use one of {', '.join(PLAIN_VERBS)}."]})
         return self._move(task, verb, entry)
 
-    def _visible(self, keys: list[Any], place: str = "delete") -> list[Task]:
-        found = Task.objects.for_principal(self.request.user).in_bulk([key for key in keys if isinstance(key, str)])
-        missing = [key for key in keys if key not in found]
+    def _visible(self, keys: list[Any], place: str) -> list[Task]:
+        names = [key for key in keys if isinstance(key, str)]
+        found = Task.objects.for_principal(self.request.user).in_bulk(names)
+        missing = [key for key in keys if not isinstance(key, str) or key not in found]
         if missing:
-            raise ValidationError({f"{place}.id": [f"There is no task {str(missing[0])[:60]!r} that you may see."]})
+            raise ValidationError({place: [f"There is no task {str(missing[0])[:60]!r} that you may see."]})
         return [found[key] for key in keys]
+
+    def seen(self, fields: dict[str, Any]) -> dict[str, Any]:
+        if self.request.user.is_limited:
+            self._visible(fields.get("depends_on", []), "depends_on")
+        return super().seen(fields)
 
     def _try(self, kind: str, entry: Any) -> Any:
         try:
             with transaction.atomic():
                 if kind == "delete":
-                    return operations.delete_tasks(ids=[self._visible([entry])[0].pk], actor=self.actor)[0]
+                    return operations.delete_tasks(ids=[self._visible([entry], "delete")[0].pk], actor=self.actor)[0]
                 if kind == "update":
                     return self._read([self._update(entry, "update")])[0]
                 return self._read(operations.create_tasks(rows=self._rows([entry]), actor=self.actor))[0]

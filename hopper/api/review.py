@@ -6,7 +6,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from feedback import operations as feedback
 from feedback.serializers import ReviewAnswer
@@ -45,7 +44,7 @@ class ReviewViewSet(ScopedViewSet):
         return Response(DecisionSerializer.show(made))
 
 
-class SuggestionViewSet(GenericViewSet):
+class SuggestionViewSet(ScopedViewSet):
     """What Hopper would decide."""
 
     serializer_class = TaskInput
@@ -55,7 +54,7 @@ class SuggestionViewSet(GenericViewSet):
     @action(detail=False, methods=["post"])
     def suggest(self, request: Request) -> Response:
         """Rank the places a task could go to; nothing is stored."""
-        fields = TaskInput.checked(request.data)
+        fields = self.seen(TaskInput.checked(request.data))
         fields.pop("depends_on", None)
         task = Task(**{"requester": request.user.get_username(), **fields})
         return Response(suggestion(task))

@@ -7,7 +7,6 @@ from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -74,8 +73,7 @@ class ComposedTaskViewSet(TaskViewSet):
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Take a task in, route it and answer with the decision."""
         wanted = self.checked(request)
-        self._visible(list(wanted.get("depends_on", ())), "depends_on")
-        task = tasks.submit_task(actor=self.actor, route=self._flag("route", default=True), **wanted)
+        task = tasks.submit_task(actor=self.actor, route=self.flag("route", default=True), **wanted)
         location = {"Location": f"{request.path.rstrip('/')}/{task.pk}"}
         return Response(self.read(task), status=status.HTTP_201_CREATED, headers=location)
 
@@ -87,16 +85,10 @@ class ComposedTaskViewSet(TaskViewSet):
     def route(self, request: Request, pk: str) -> Response:
         """Route a pending task now; `?dry_run=true` decides and stores nothing."""
         task = self.get_object()
-        if self._flag("dry_run", default=False):
+        if self.flag("dry_run", default=False):
             return Response(suggestion(task))
         routing.route_task(task=task, actor=self.actor)
         return Response(self.read(task))
-
-    def _flag(self, name: str, *, default: bool) -> bool:
-        word = self.request.query_params.get(name)
-        if word not in (None, "true", "false"):
-            raise ValidationError({name: ["Send true or false."]})
-        return default if word is None else word == "true"
 
     @extend_schema(responses=EventSerializer(many=True))
     @action(detail=True)
@@ -202,7 +194,7 @@ class ComposedTaskViewSet(TaskViewSet):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _mapping(self, platform: str) -> ExternalMapping:
-        found = ExternalMapping.objects.of_task(self.get_object()).filter(platform=platform.replace("\x00", "")).first()
+        found = ExternalMapping.objects.of_task(self.get_object()).filter(platform=platform).first()
         if found is None:
             raise Http404
         return found

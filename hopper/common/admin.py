@@ -1,6 +1,7 @@
 """The bases of every admin, the API keys, and Django's own users and groups in our looks."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -22,6 +23,8 @@ from hopper.common import keys
 from hopper.common.errors import HopperError, Invalid
 from hopper.common.forms import options_for
 from hopper.common.models import ApiKey
+
+ACRONYMS = re.compile(r"\b(api|id|sla|url)\b", re.IGNORECASE)
 
 
 def percent(share: float | None) -> str | None:
@@ -66,6 +69,7 @@ class OperatedAdmin(ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     text_lists: Sequence[str] = ()
+    help_texts: Mapping[str, str] = {}
 
     def create_row(self, *, actor: str, **fields: Any) -> models.Model:
         raise PermissionError("This admin adds no rows.")
@@ -79,7 +83,7 @@ class OperatedAdmin(ModelAdmin):
     def get_form(
         self, request: HttpRequest, obj: models.Model | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form = super().get_form(request, obj, change=change, **{"help_texts": self.help_texts, **kwargs})
         actor = request.user.get_username()
 
         def operate(bound: OperatedForm) -> models.Model:
@@ -104,7 +108,10 @@ class OperatedAdmin(ModelAdmin):
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
         options = options_for(db_field, text_lists=self.text_lists)
-        return super().formfield_for_dbfield(db_field, request, **{**options, **kwargs})
+        field = super().formfield_for_dbfield(db_field, request, **{**options, **kwargs})
+        if field is not None and field.label:
+            field.label = ACRONYMS.sub(lambda found: found[0].upper(), str(field.label))
+        return field
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
         """Do nothing: the form has called the operation already."""

@@ -39,8 +39,8 @@ class HopperCommand(BaseCommand):
         if complaint := self.complaint(answer):
             raise CommandError(complaint)
 
-    def answer(self, **options: Any) -> Answer:
-        """Do the work."""
+    def answer(self, *args: Any, **options: Any) -> Answer:
+        """Do the work; subclasses name the options that they want."""
         raise NotImplementedError
 
     def show(self, answer: Answer) -> None:

@@ -1,9 +1,10 @@
 """Bringing the fixtures named `seeds` into a database that is in use: what is there stays as it is."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -104,6 +105,6 @@ def _has_twin(row: models.Model) -> bool:
     return False
 
 
-def _points_at(row: models.Model, keys: Iterable[Key]) -> bool:
+def _points_at(row: models.Model, keys: Collection[Any]) -> bool:
     targets = ((f.related_model, getattr(row, f.attname)) for f in row._meta.concrete_fields if f.is_relation)
     return any(target in keys for target in targets)

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from io import StringIO
 
+import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 
 def say(*words, **options):
@@ -20,6 +21,14 @@ def say(*words, **options):
 def ask(*words, **options):
     """Return the last line of the command's `--json` answer, read."""
     return json.loads(say(*words, "--json", **options).splitlines()[-1])
+
+
+def fail(*words, **options):
+    """Return what the command prints, and the sentence that it fails with."""
+    out = StringIO()
+    with pytest.raises(CommandError) as failed:
+        call_command(*words, stdout=out, **options)
+    return out.getvalue(), str(failed.value)
 
 
 def manage(*words, url, **environment):

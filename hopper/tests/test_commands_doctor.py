@@ -1,16 +1,17 @@
 """`doctor`: what is missing, and what to type."""
 
+import json
 import socket
 
 import pytest
-from django.core.management import CommandError
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from hopper.common.db.info import database_kind
 from hopper.common.env import BadSetting
+from hopper.management import diagnosis
 from hopper.management.diagnosis import find_circle
-from hopper.tests.commands import ask, manage, say
+from hopper.tests.commands import ask, fail, manage
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 from tasks.models import Task, TaskDependency
@@ -20,10 +21,8 @@ NOBODY_LISTENS = "127.0.0.1:1"
 
 
 def examine():
-    """Return what doctor found, by name, whether it ends well or not."""
-    from hopper.management.diagnosis import examine
-
-    return {finding.name: finding for finding in examine()}
+    """Return what doctor finds, by name."""
+    return {finding.name: finding for finding in diagnosis.examine()}
 
 
 @pytest.fixture(autouse=True)
@@ -46,17 +45,21 @@ class TestDoctor:
     def test_names_the_kind_of_database(self):
         assert examine()["database"].detail.startswith(f"{database_kind()} ")
 
-    def test_ends_badly_and_says_what_to_type(self, capsys, settings):
+    def test_ends_badly_and_says_what_to_type(self, settings):
         settings.REDIS_URL = f"redis://{NOBODY_LISTENS}/0"
 
-        with pytest.raises(CommandError, match="1 of these keep Hopper from working"):
-            say("doctor", stderr=None)
+        shown, sentence = fail("doctor")
 
-    def test_answers_programs_although_it_ends_badly(self, settings, capsys):
+        assert "problem  Redis: does not answer" in shown
+        assert "→ Start Redis, or unset REDIS_URL." in shown
+        assert sentence == "1 of these keep Hopper from working."
+
+    def test_answers_programs_although_it_ends_badly(self, settings):
         settings.REDIS_URL = f"redis://{NOBODY_LISTENS}/0"
 
-        with pytest.raises(CommandError):
-            ask("doctor")
+        answer = json.loads(fail("doctor", "--json")[0])
+
+        assert (answer["ok"], answer["problems"]) == (False, 1)
 
     def test_finds_a_migration_that_was_not_applied(self):
         last = MigrationRecorder.Migration.objects.filter(app="sync").last()

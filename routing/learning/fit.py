@@ -116,7 +116,7 @@ def _tune(
     said, known = _ask(trial, [counted[n] for n in tested])
     gate = np.array(np.quantile(known, GATE_QUANTILE))
     if len(tested) < FEWEST_HELD_OUT or len(seen) < 2:
-        return np.array(DEFAULT_POOL[has_linear]), gate, {}
+        return np.array(DEFAULT_POOL[has_linear]), np.minimum(gate, DEFAULT_GATE), {}
     truth = np.searchsorted(seen, labels[tested])
     pool = _weights(said, truth, has_linear)
     return pool, gate, _metrics(said, truth, pool)

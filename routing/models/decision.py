@@ -69,4 +69,4 @@ class Decision(Timestamped):
         ]
 
     def __str__(self) -> str:
-        return f"{self.task_id} → {self.project_id or self.outcome}"
+        return f"{self.task} → {self.project_id or self.outcome}"

@@ -51,7 +51,7 @@ class Episode(Timestamped):
         ]
 
     def __str__(self) -> str:
-        return f"{self.task_id or 'a task'} → {self.chosen_project or 'a person'}"
+        return f"{self.task or 'a task'} → {self.chosen_project or 'a person'}"
 
 
 class EpisodeJudgement(Timestamped, Versioned):

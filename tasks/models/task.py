@@ -1,5 +1,6 @@
 """A piece of work and its life."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 
@@ -206,6 +207,11 @@ class Task(Timestamped, Versioned):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        """Check that the attempts already made are within the limit."""
+        if self.max_attempts is not None and self.attempts > self.max_attempts:
+            raise ValidationError({"max_attempts": f"{self.attempts} attempts were made: allow at least as many."})
 
     def move_to(self, status: str) -> None:
         """Change status in memory; leaving the held states drops the lease.

@@ -48,8 +48,10 @@ def change_dependency(
 
 
 @transaction.atomic
-def set_dependencies(*, task: Task, depends_on: Sequence[str]) -> None:
-    """Let the task wait for just these tasks, given by id; part of a larger change that records the event.
+def set_dependencies(*, task: Task, depends_on: Sequence[str]) -> bool:
+    """Let the task wait for just these tasks, given by id, and tell whether that changed anything.
+
+    It is part of a larger change, which records the event.
 
     :raises Invalid: if one is unknown, the task itself, or waits for the task
     """
@@ -57,10 +59,11 @@ def set_dependencies(*, task: Task, depends_on: Sequence[str]) -> None:
     unknown = [key for key in depends_on if key not in found]
     if unknown:
         raise Invalid({"depends_on": [f"There is no task {key[:60]!r}." for key in unknown]})
-    task.waits_for.exclude(depends_on__in=found).delete()
-    held = set(task.waits_for.values_list("depends_on_id", flat=True))
-    for key in found.keys() - held:
+    dropped, _ = task.waits_for.exclude(depends_on__in=found).delete()
+    added = found.keys() - set(task.waits_for.values_list("depends_on_id", flat=True))
+    for key in added:
         _link(task, found[key], TaskDependency.Kind.BLOCKS)
+    return bool(dropped or added)
 
 
 def _link(task: Task, depends_on: Task, kind: str) -> TaskDependency:

@@ -61,15 +61,18 @@ def new_task(*, actor: str, **fields: Any) -> Task:
 def change_task(*, task: Task, actor: str, depends_on: Sequence[str] | None = None, **changes: Any) -> Task:
     """Change what a task says; where it stands and who holds it is changed by other operations.
 
-    :raises Invalid: if a field breaks a rule, a status is typed in, or the parent closes a circle
+    :raises Invalid: if a field breaks a rule, a status is typed in, a routed task is to go elsewhere, or the
+        parent closes a circle
     """
     if changes.pop("status", task.status) != task.status:
         raise Invalid({"status": [BY_VERBS]})
+    _refuse_move(task, changes)
     if changes.get("parent"):
         graph_lock("tasks")
         _refuse_circle(task, changes["parent"])
-    if depends_on is not None:
-        set_dependencies(task=task, depends_on=depends_on)
+    if depends_on is not None and set_dependencies(task=task, depends_on=depends_on):
+        task = log.lock_row(task)
+        log.save_row(task, kind="task.dependencies_changed", actor=actor, depends_on=sorted(set(depends_on)))
     return log.change_row(task, kind="task.changed", actor=actor, changes=changes)
 
 
@@ -82,6 +85,14 @@ def delete_task(*, task: Task, actor: str) -> None:
     if log.lock_row(task).status in Task.HELD:
         raise TaskIsHeld
     log.delete_row(task, kind="task.deleted", actor=actor)
+
+
+def _refuse_move(task: Task, changes: dict[str, Any]) -> None:
+    if task.status == Task.Status.PENDING:
+        return
+    for name in changes.keys() & {"project", "instance"}:
+        if changes[name] != getattr(task, name):
+            raise Invalid({name: [f"The task is {task.status}: judge its routing by feedback, or cancel it."]})
 
 
 def _refuse_circle(task: Task, parent: Task) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
+from hopper.common.db.clock import Now
 from hopper.common.errors import Gone, HopperError, Invalid
 from hopper.events import operations as log
 from tasks.models import Task, TaskClaim

@@ -28,6 +28,11 @@ class Principal:
         role = Role.ADMINISTRATOR if user.is_superuser else Role.OPERATOR if user.is_staff else Role.VIEWER
         return cls(user.get_username(), role, is_person=True)
 
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether this principal sees only some branches or projects."""
+        return bool(self.instances or self.projects)
+
     def may(self, role: Role) -> bool:
         """Tell whether this principal's role includes `role`."""
         return self.role.rank >= role.rank

@@ -11,7 +11,6 @@ from rest_framework import serializers
 
 from hopper.common.fields import Levels, Tags, normalise_levels, normalise_tags
 
-LONGEST_KEY = 100
 BIDI = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"))
 
 
@@ -62,17 +61,20 @@ class StrictFloatField(serializers.FloatField):
 class KnownRowField(serializers.PrimaryKeyRelatedField):
     """The key of a row that is there."""
 
-    default_error_messages = {
-        "does_not_exist": "There is no {pk_value!r} that you may see: name one that is there.",
-        "incorrect_type": "Send the key as a text in quotes.",
-    }
+    default_error_messages = {"incorrect_type": "Send the key as a text in quotes."}
+
+    @staticmethod
+    def missing(key: str) -> str:
+        """Return the sentence for a row that is not there, or that nobody may know of."""
+        return f"There is no {key[:60]!r} that you may see: name one that is there, or leave the field out."
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("incorrect_type")
-        if len(data) > LONGEST_KEY:
-            self.fail("does_not_exist", pk_value=f"{data[:60]}…")
-        return super().to_internal_value(data)
+        row = self.get_queryset().filter(pk=data).first()
+        if row is None:
+            raise serializers.ValidationError(self.missing(data), code="does_not_exist")
+        return row
 
 
 class TagsField(serializers.ListField):

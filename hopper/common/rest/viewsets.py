@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework import status, viewsets
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from hopper.common.models import Role
+from hopper.common.rest.serializers import KnownRowField
 
 READ_ACCESS = {"list": Role.VIEWER, "retrieve": Role.VIEWER}
 CHANGE_ACCESS = {**READ_ACCESS} | dict.fromkeys(("create", "update", "partial_update", "destroy"), Role.OPERATOR)
@@ -42,10 +44,34 @@ class ScopedViewSet(viewsets.GenericViewSet):
             return self.list_serializer_class
         return super().get_serializer_class()
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if any("\x00" in part for part in kwargs.values()):
+            raise Http404  # no database can even be asked
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return what `?name=true` or `=false` says."""
+        word = self.request.query_params.get(name)
+        if word not in (None, "true", "false"):
+            raise ValidationError({name: ["Send true or false."]})
+        return default if word is None else word == "true"
+
+    def seen(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the input unchanged; what the principal may not see cannot be named either.
+
+        :raises ValidationError: naming the field, in the words for a row that is not there
+        """
+        who = self.request.user
+        named = {name: row for name, row in fields.items() if isinstance(row, Model)} if who.is_limited else {}
+        for name, row in named.items():
+            if not type(row)._default_manager.for_principal(who).filter(pk=row.pk).exists():
+                raise ValidationError({name: [KnownRowField.missing(row.pk)]})
+        return fields
+
     def get_object(self) -> Any:
         """Return the row that the address names, whatever the list filters say."""
         key = str(self.kwargs[self.lookup_url_kwarg or self.lookup_field])
-        row = None if "\x00" in key else self.get_queryset().filter(pk=key).first()
+        row = self.get_queryset().filter(pk=key).first()
         if row is None:
             raise Http404
         return row
@@ -104,4 +130,4 @@ class OperatedViewSet(ReadViewSet):
 
         :raises ValidationError: naming each field that is wrong
         """
-        return self.get_serializer_class().checked(request.data, row, partial=partial)
+        return self.seen(self.get_serializer_class().checked(request.data, row, partial=partial))

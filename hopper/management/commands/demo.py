@@ -13,7 +13,6 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hopper.common.keys import create_key
@@ -94,16 +93,19 @@ def _invite(console: Console, port: int) -> None:
     get_user_model().objects.create_superuser(ACCOUNT, password=password)
     _, key = create_key(name="demo", role=Role.ADMINISTRATOR, days=7)
     root = f"http://127.0.0.1:{port}"
-    console.print(Panel(
-        f"Admin  {root}/admin/     account [bold]{ACCOUNT}[/bold]   password [bold]{password}[/bold]\n"
-        f"API    {root}/api/docs/  key [bold]{key}[/bold]\n\n"
-        f"1. Answer what Hopper was not sure about: {root}/admin/review/\n"
-        f"2. Let it route a task of yours:\n"
-        f"   curl -s {root}/api/v1/tasks -H 'Authorization: Bearer {key}' \\\n"
-        f"     -H 'Content-Type: application/json' -d '{{\"title\": \"Rotate the signing keys\"}}'\n"
-        f"3. Ask without storing anything:\n"
-        f"   curl -s {root}/api/v1/routing/suggest -H 'Authorization: Bearer {key}' \\\n"
-        f"     -H 'Content-Type: application/json' -d '{{\"title\": \"The search box ignores umlauts\"}}'\n\n"
-        f"Ctrl-C stops it.",
-        title="Hopper is serving", border_style="green",
-    ), soft_wrap=True)  # fmt: skip
+    header = f"-H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
+    console.rule("[green]Hopper is serving")
+    lines = [
+        f"Admin  {root}/admin/  account {ACCOUNT}  password {password}",
+        f"API    {root}/api/docs/  key {key}",
+        "",
+        f"1. Answer what Hopper was not sure about: {root}/admin/review/",
+        "2. Let it route a task of yours:",
+        f"   curl -s {root}/api/v1/tasks {header} -d '{{\"title\": \"Rotate the signing keys\"}}'",
+        "3. Ask without storing anything:",
+        f"   curl -s {root}/api/v1/routing/suggest {header} -d '{{\"title\": \"The search box ignores umlauts\"}}'",
+        "",
+        "Ctrl-C stops it.",
+    ]
+    for line in lines:  # unwrapped, so that a command can be copied
+        console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -46,11 +46,11 @@ class Command(HopperCommand):
         stopped = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
+        relay.run_due()
         self.stderr.write("The relay runs; Ctrl-C stops it.", self.style.SUCCESS)
-        while not stopped.is_set():
-            relay.run_due()
+        while not stopped.wait(random.uniform(*ROUND_SECONDS)):
             close_old_connections()
-            stopped.wait(random.uniform(*ROUND_SECONDS))
+            relay.run_due()
 
 
 class Relay:

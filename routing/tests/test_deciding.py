@@ -1,0 +1,271 @@
+import sys
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from hopper.common.errors import Invalid
+from hopper.events.models import Event
+from instances.models import Instance
+from instances.tests.factories import InstanceFactory
+from projects.operations import change_project
+from projects.tests.factories import ProjectFactory
+from routing.models import Decision, Episode
+from routing.operations import assign_task, refit, route_task, suggest_for
+from routing.operations.deciding import TaskNotPending
+from routing.tests.factories import activate_rules, make_projects, teach, teach_topics, votes_for
+from tasks.models import Task
+from tasks.models.task import TransitionNotAllowed
+from tasks.operations import claim_task, hold_for_review
+from tasks.tests.factories import TaskFactory
+
+pytestmark = pytest.mark.django_db
+ALL_OF_UNICODE = "".join(chr(code) for code in range(1, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
+
+
+def row_counts():
+    return {model._meta.db_table: model._base_manager.count() for model in apps.get_models()}
+
+
+def queries_of(operation, **kwargs):
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        operation(**kwargs)
+    return len(seen)
+
+
+class TestRouting:
+    def test_places_the_task_and_keeps_decision_episode_and_event(self):
+        instance = InstanceFactory()
+        ProjectFactory(name="web", instance=instance, capabilities={"python": 4})
+        task = TaskFactory(required_capabilities={"python": 2})
+
+        decision = route_task(task=task)
+
+        task.refresh_from_db()
+        episode = decision.episode
+        assert (task.status, task.project_id, task.instance) == (Task.Status.ROUTED, "web", instance)
+        assert (task.routing_confidence, task.routing_reasoning) == (decision.confidence, decision.reasoning)
+        assert (episode.task, episode.chosen_project, episode.chosen_instance) == (task, "web", instance.pk)
+        assert (episode.chosen_scope, episode.strategy, episode.outcome_success) == ("PROJECT", "capability", None)
+        event = Event.objects.about(task).get()
+        assert (event.type, event.actor, event.payload["project"]) == ("task.routed", "router", "web")
+        assert event.payload["episode"] == episode.pk
+
+    def test_keeps_all_the_evidence(self):
+        make_projects("web", "data", capabilities={"python": 4})
+        activate_rules(votes_for("web", when={"keyword": "login"}, name="logins"))
+        task = TaskFactory(title="Login", description="secret", tags=["bug"], required_capabilities={"python": 2})
+        found = route_task(task=task).episode.decision_factors
+        assert found["input"]["title"] == "Login"
+        assert "secret" not in str(found)
+        assert (found["policy"]["number"], found["model"]["number"], found["threshold"]) == (1, 0, 0.6)
+        assert [place["project"] for place in found["candidates"]] == ["web", "data"]
+        assert set(found["candidates"][0]["factors"]) == {"rules", "capability"}
+        assert found["rules"] == {"web": ["logins"]}
+        assert (found["outcome"], found["propensity"]) == ("routed", 1.0)
+
+    def test_keeps_the_alternatives_of_a_decision(self):
+        make_projects("a", "b", "c", "d", "e", capabilities={"python": 4})
+        activate_rules(votes_for("c", when={"keyword": "login"}, weight=0.9))
+        decision = route_task(task=TaskFactory(title="login", required_capabilities={"python": 1}))
+        assert decision.project_id == "c"
+        assert [place["project"] for place in decision.alternatives] == ["a", "b", "d"]
+
+    def test_holds_for_review_with_the_top_three_what_it_is_not_sure_of(self):
+        make_projects("a", "b", "c", "d")
+        task = TaskFactory(title="no idea")
+
+        decision = route_task(task=task)
+
+        task.refresh_from_db()
+        assert (decision.outcome, decision.project_id, decision.instance_id) == ("abstained", None, None)
+        assert [place["project"] for place in decision.alternatives] == ["a", "b", "c"]
+        assert (task.status, task.review_required, task.project) == (Task.Status.PENDING, True, None)
+        assert Episode.objects.get(task=task).chosen_project is None
+        assert [event.type for event in Event.objects.about(task)] == ["task.review_requested"]
+
+    def test_follows_an_explicit_project_with_its_instance(self):
+        instance = InstanceFactory()
+        project = ProjectFactory(name="web", instance=instance)
+        task = TaskFactory(project=project)
+        decision = route_task(task=task)
+        assert (decision.project, decision.instance, decision.decided_by) == (project, instance, "explicit")
+        assert decision.confidence == 1.0
+
+    @pytest.mark.parametrize(
+        ("fields", "why"),
+        [
+            ({"is_active": False}, "is inactive"),
+            ({"instance__status": Instance.Status.PAUSED}, "is served by an instance that is paused"),
+        ],
+    )
+    def test_does_not_follow_an_explicit_project_that_takes_no_work(self, fields, why):
+        instance = InstanceFactory(status=fields.pop("instance__status", Instance.Status.ACTIVE))
+        task = TaskFactory(project=ProjectFactory(name="web", instance=instance, **fields))
+        decision = route_task(task=task)
+        task.refresh_from_db()
+        assert decision.outcome == "abstained"
+        assert decision.reasoning == f"The requester named web, which {why}: choose another place."
+        assert (task.status, task.review_required) == (Task.Status.PENDING, True)
+
+    def test_does_not_follow_an_explicit_instance_that_is_paused(self):
+        task = TaskFactory(instance=InstanceFactory(id="b-1", status=Instance.Status.PAUSED))
+        assert (
+            route_task(task=task).reasoning
+            == "The requester named instance b-1, which is paused: choose another place."
+        )
+
+    def test_sees_a_change_of_a_project_at_once(self):
+        (web,) = make_projects("web", capabilities={"python": 4})
+        assert suggest_for(task=TaskFactory(required_capabilities={"python": 1})).is_routed
+        change_project(project=web, is_active=False, actor="ada")
+        assert not suggest_for(task=TaskFactory(required_capabilities={"python": 1})).is_routed
+
+    def test_counts_what_projects_hold_now(self):
+        make_projects("a", "b", capabilities={"python": 4}, capacity=1)
+        held = TaskFactory(project_id="a")
+        route_task(task=held)
+        claim_task(task_id=held.pk, owner="ada")
+        decision = route_task(task=TaskFactory(required_capabilities={"python": 1}))
+        assert decision.alternatives[0]["project"] == "b"
+        assert decision.workload_snapshot == {"b": 0, "a": 1}
+
+    def test_heeds_the_due_date_as_of_now(self):
+        now = timezone.now()
+        ProjectFactory(name="fast", velocity="fast", capabilities={"python": 4})
+        ProjectFactory(name="a-slow", sla={"completion_time": "P10D"}, capabilities={"python": 4})
+        task = TaskFactory(required_capabilities={"python": 1}, due_at=now + timezone.timedelta(days=2))
+        assert [place.project for place in suggest_for(task=task, now=now).ranked] == ["fast", "a-slow"]
+
+    def test_refuses_a_task_that_is_not_pending(self):
+        with pytest.raises(TaskNotPending):
+            route_task(task=TaskFactory(routed=True))
+
+    def test_takes_nothing_back_when_someone_else_was_faster(self):
+        make_projects("a")
+        task = TaskFactory()
+        stale = Task.objects.get(pk=task.pk)
+        assign_task(task=task, project=ProjectFactory(name="z"), actor="ada")
+        with pytest.raises(TransitionNotAllowed):
+            route_task(task=stale)
+        task.refresh_from_db()
+        assert (task.status, task.project_id, Episode.objects.count()) == (Task.Status.ROUTED, "z", 1)
+
+    def test_never_sends_back_to_review_what_has_been_routed(self):
+        task = TaskFactory(routed=True)
+        with pytest.raises(TransitionNotAllowed, match="only a pending task waits for a person"):
+            hold_for_review(task=task, confidence=0.1, reasoning="?", actor="router")
+
+    def test_replaces_the_decision_and_keeps_every_episode(self):
+        make_projects("a", "b")
+        task = TaskFactory(title="login")
+        first = route_task(task=task)
+        activate_rules(votes_for("b", when={"keyword": "login"}, weight=0.9))
+        second = route_task(task=task)
+        decision = Decision.objects.get(task=task)
+        assert (decision.project_id, decision.episode_id, decision.created_at) == (
+            "b",
+            second.episode_id,
+            first.created_at,
+        )
+        assert [e.chosen_project for e in Episode.objects.for_task(task)] == [None, "b"]
+
+
+class TestAssigning:
+    def test_lets_a_person_decide(self):
+        instance = InstanceFactory()
+        (project,) = make_projects("web", instance=instance)
+        task = TaskFactory()
+        decision = assign_task(task=task, project=project, actor="ada", reason="she knows")
+        assert (decision.project, decision.instance, decision.decided_by) == (project, instance, "human")
+        assert (decision.confidence, decision.reasoning) == (1.0, "ada chose web: she knows")
+
+    def test_may_name_an_instance_alone(self):
+        instance = InstanceFactory(id="b-1")
+        assert assign_task(task=TaskFactory(), instance=instance, actor="ada").instance == instance
+
+    def test_refuses_to_name_nothing(self):
+        with pytest.raises(Invalid, match="Name the project or the instance"):
+            assign_task(task=TaskFactory(), actor="ada")
+
+    def test_refuses_a_place_that_takes_no_work(self):
+        paused = InstanceFactory(name="b", status=Instance.Status.PAUSED)
+        for place, why in [
+            ({"project": ProjectFactory(name="off", is_active=False)}, "off is inactive"),
+            ({"project": ProjectFactory(name="p", instance=paused)}, "p is served by an instance that is paused"),
+            ({"instance": paused}, "b is paused"),
+        ]:
+            with pytest.raises(Invalid, match=why):
+                assign_task(task=TaskFactory(), actor="ada", **place)
+        assert not Decision.objects.exists()
+
+    def test_refuses_a_task_past_routing(self):
+        with pytest.raises(TransitionNotAllowed):
+            assign_task(task=TaskFactory(routed=True), project=ProjectFactory(), actor="ada")
+
+
+class TestSuggesting:
+    def test_stores_nothing_at_all(self):
+        teach_topics(copies=2)
+        refit()
+        activate_rules(votes_for("web", when={"keyword": "login"}))
+        stored, unstored = TaskFactory(title="login"), Task(title="disk is full")
+        before = row_counts()
+        assert suggest_for(task=stored).ranked
+        assert suggest_for(task=unstored).ranked
+        assert row_counts() == before
+        assert Task.objects.get(pk=stored.pk).version == stored.version
+
+
+class TestTheCostOfADecision:
+    def test_does_not_grow_with_projects_rules_lessons_and_finished_tasks(self):
+        (first,) = make_projects("p-0", capabilities={"python": 4})
+        rules = [votes_for("p-0", when={"keyword": f"word{n}"}, weight=0.9) for n in range(100)]
+        activate_rules(*rules[:1])
+        teach(first, "a first lesson")
+        few = self.cost()
+        projects = make_projects(*(f"p-{n}" for n in range(1, 60)), capabilities={"python": 4})
+        activate_rules(*rules)
+        for number, project in enumerate(projects[:20]):
+            teach(project, f"lesson {number}")
+        TaskFactory.create_batch(30, status="completed", finished_at=timezone.now(), project=first)
+        assert self.cost() == few
+
+    def cost(self):
+        suggest_for(task=Task(title="warm"))
+        task = TaskFactory(title="word0", required_capabilities={"python": 1})
+        assert suggest_for(task=task).is_routed
+        return queries_of(suggest_for, task=task), queries_of(route_task, task=task)
+
+    def test_is_six_small_queries_before_anything_is_stored(self):
+        make_projects("a")
+        suggest_for(task=Task(title="warm"))
+        assert queries_of(suggest_for, task=Task(title="x")) == 6
+
+
+ODD = {
+    "a megabyte": ("log", "error " * 170_000),
+    "all of Unicode": ("\U0001f600", ALL_OF_UNICODE),
+    "emoji only": ("🎉🎊", "🚀" * 50),
+    "no word characters": ("!?…", "--- *** ___"),
+    "right to left": ("שלום", "مرحبا" * 20),
+}
+
+
+class TestAnOddText:
+    @pytest.mark.parametrize(("title", "description"), ODD.values(), ids=ODD)
+    @pytest.mark.parametrize("is_fitted", [False, True])
+    def test_gets_a_decision_the_same_one_twice(self, title, description, is_fitted):
+        teach_topics(copies=2)
+        if is_fitted:
+            refit()
+        activate_rules(votes_for("web", when={"pattern": "(e+)+r"}), votes_for("data", when={"keyword": "zebra"}))
+        task = Task(title=title, description=description)
+        first, second = suggest_for(task=task), suggest_for(task=task)
+        assert first == second
+        assert first.outcome in ("routed", "abstained")
+        assert 0 <= first.confidence <= 1
