@@ -55,6 +55,7 @@ worker: .venv/.runtime ## a Celery worker
 	@$(MANAGE) check && $(BIN)/celery -A hopper worker --loglevel INFO
 
 beat: .venv/.runtime ## the Celery schedule
+	@mkdir -p var
 	@$(MANAGE) check && $(BIN)/celery -A hopper beat --loglevel INFO --schedule var/celerybeat-schedule
 
 relay: .venv/.runtime ## the schedule in one process, without a broker

@@ -42,7 +42,7 @@ def record_feedback(
     :raises NothingToJudge: if the task has no decision yet
     """
     decision = Decision.objects.select_related("episode").filter(task=task, episode__isnull=False).first()
-    if decision is None:
+    if decision is None or decision.episode is None:
         raise NothingToJudge
     before = TaskFeedback.objects.select_for_update().filter(task=task).first()
     if before is None and "was_good_match" not in fields:

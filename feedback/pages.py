@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -84,7 +84,7 @@ def _health() -> dict[str, Any]:
 
 
 def _by_project() -> list[Any]:
-    return list(Project.objects.active().with_statistics().order_by("-routed_tasks", "name")[:10])
+    return list(Project.objects.active().with_statistics().order_by(F("routed_tasks").desc(), "name")[:10])
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

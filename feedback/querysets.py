@@ -1,11 +1,16 @@
 """Every question about feedback."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
+from tasks.models import Task
 
-class FeedbackQuerySet(models.QuerySet):
+if TYPE_CHECKING:
+    from feedback.models import TaskFeedback
+
+
+class FeedbackQuerySet(models.QuerySet["TaskFeedback"]):
     """Judgements; chain the questions like filters."""
 
     def of_project(self, project: Any) -> Self:
@@ -20,5 +25,4 @@ class FeedbackQuerySet(models.QuerySet):
         """Judgements of tasks that the principal may see."""
         if not (principal.instances or principal.projects):
             return self.all()
-        tasks = self.model._meta.get_field("task").related_model
-        return self.filter(task__in=tasks.objects.for_principal(principal).values("pk"))
+        return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))

@@ -39,7 +39,7 @@ SECRET_KEY_IS_GIVEN = bool(env.text("SECRET_KEY"))
 SECRET_KEY = env.text("SECRET_KEY") or _kept_secret()
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
-KEY_PEPPERS = dict(enumerate(env.words("KEY_PEPPERS", default=[SECRET_KEY]), start=1))
+KEY_PEPPERS = env.numbered("KEY_PEPPERS", default=SECRET_KEY)
 HTTPS = env.flag("HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
@@ -144,6 +144,7 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "bolt", "bolt+s"))
 READINESS = ["health_check.Database"]
 
 # -- work in the background ---------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ STATUS_COLOURS = {"created": "info", "active": "success", "paused": "warning", "
 class BranchList(TreeChangeList):
     """The tree with `open_in_branch`, the open work of each row and of the rows shown below it."""
 
+    result_list: Any
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
@@ -41,10 +43,14 @@ class InstanceAdmin(OperatedAdmin):
     autocomplete_fields = ["parent"]
     readonly_fields = ["status", "created_by", "created_at", "updated_at", "terminated_at", "version"]
     fieldsets = [
-        (None, {"fields": ["id", "name", "scope", "parent", "instance_type", "description"]}),
+        (None, {"fields": ["name", "scope", "parent", "instance_type", "description", "id"]}),
         ("Settings", {"fields": ["config"]}),
         ("Life", {"fields": readonly_fields}),
     ]
+    help_texts = {
+        "id": "Keep it, or choose a short one like sark; it cannot be changed later.",
+        "config": 'JSON like {"max_concurrent_tasks": 4, "confidence_threshold": 0.7}.',
+    }
     actions = ["start", "pause", "resume", "terminate"]
     list_per_page = 1000
     list_max_show_all = 1000

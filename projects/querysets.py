@@ -1,15 +1,18 @@
 """Every question about projects."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Count, Q
+
+if TYPE_CHECKING:
+    from projects.models import Project
 
 OPEN = ("pending", "routed", "claimed", "in_progress", "blocked")
 EVERY = (*OPEN, "completed", "failed", "cancelled")
 
 
-class ProjectQuerySet(models.QuerySet):
+class ProjectQuerySet(models.QuerySet["Project"]):
     """Projects; chain the questions like filters."""
 
     def active(self) -> Self:

@@ -122,19 +122,22 @@ class LearnedStateAdmin(ReadOnlyAdmin):
 class PatternAdmin(OperatedAdmin):
     """Regularities, written or learned."""
 
-    list_display = [
-        "name",
-        "pattern_type",
-        "target_project",
-        "target_instance",
-        "confidence",
-        "usage_count",
-        "is_active",
-    ]
+    list_display = ["name", "pattern_type", "target_project", "target_instance", "sure", "usage_count", "is_active"]
     list_filter = ["is_active", "is_anti_pattern", "pattern_type", "source"]
     search_fields = ["name", "description", "target_project"]
     readonly_fields = ["last_used_at", "last_refined_at", "created_at", "updated_at", "version"]
     ordering = ["name", "pk"]
+    fieldsets = [
+        (None, {"fields": ["name", "description", "is_active", "is_anti_pattern"]}),
+        ("Which tasks", {"fields": ["pattern_type", "tag_criteria", "text_criteria", "priority_criteria"]}),
+        ("Go where", {"fields": ["target_project", "target_instance", "confidence"]}),
+        ("How often it held", {"fields": ["usage_count", "success_count", "failure_count"]}),
+        ("History", {"fields": ["id", "derived_from", "source", "source_instance_id", *readonly_fields]}),
+    ]
+
+    @display(description="Confidence", ordering="confidence")
+    def sure(self, pattern: Pattern) -> str | None:
+        return percent(pattern.confidence)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*self.readonly_fields, "id"] if obj else self.readonly_fields
@@ -179,7 +182,7 @@ class PolicyVersionAdmin(OperatedAdmin):
     fields = ["policy", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at", "version"]
     help_texts = {
         "rules": "A list of rules as JSON; docs/routing-rules.md describes them.",
-        "weights": 'How much each factor counts, like {"workload": 0.5}; 1 where nothing is said.',
+        "weights": 'How much each factor counts, from 0 to 5, like {"workload": 0.5}.',
         "thresholds": 'How sure Hopper must be, like {"confidence": 0.6}.',
     }
     readonly_fields = ["number", "state", "created_by", "activated_at", "version"]

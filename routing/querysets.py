@@ -1,16 +1,22 @@
 """Every question about decisions, episodes, judgements, patterns and delegations."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import Avg, Count, F, Q
 from django.db.models.functions import TruncDate
 
+from tasks.models import Task
+
+if TYPE_CHECKING:
+    from routing.models import Decision, Delegation, Episode, EpisodeJudgement, Pattern, Policy
+
+Row = TypeVar("Row", bound=models.Model)
 LOW_CONFIDENCE = 0.6
 
 
-class ScopedByProject(models.QuerySet):
+class ScopedByProject(models.QuerySet[Row]):
     """Rows that name a project in `project_column`."""
 
     project_column = "project"
@@ -22,7 +28,7 @@ class ScopedByProject(models.QuerySet):
         return self.filter(**{f"{self.project_column}__in": principal.projects}) if principal.projects else self.all()
 
 
-class DecisionQuerySet(ScopedByProject):
+class DecisionQuerySet(ScopedByProject["Decision"]):
     """Current decisions; chain the questions like filters."""
 
     def for_task(self, task: Any) -> Self:
@@ -49,7 +55,7 @@ class DecisionQuerySet(ScopedByProject):
         """Decisions made before the moment."""
         return self.filter(decided_at__lt=moment)
 
-    def analytics(self, *by: str) -> Self:
+    def analytics(self, *by: str) -> models.QuerySet[Any, dict[str, Any]]:
         """One dict per group: count, mean confidence, accuracy of the judged, share below 0.6, mean time.
 
         `by` names columns; `day` is the day of the decision. Nothing named: one dict for all.
@@ -64,7 +70,7 @@ class DecisionQuerySet(ScopedByProject):
         )  # fmt: skip
 
 
-class EpisodeQuerySet(ScopedByProject):
+class EpisodeQuerySet(ScopedByProject["Episode"]):
     """The history of routing; chain the questions like filters."""
 
     project_column = "chosen_project"
@@ -74,7 +80,7 @@ class EpisodeQuerySet(ScopedByProject):
         return self.filter(task=task).order_by("routed_at", "pk")
 
 
-class JudgementQuerySet(models.QuerySet):
+class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
     """Lessons; chain the questions like filters."""
 
     def confirmed(self) -> Self:
@@ -93,7 +99,7 @@ class JudgementQuerySet(models.QuerySet):
         )  # fmt: skip
 
 
-class PatternQuerySet(models.QuerySet):
+class PatternQuerySet(models.QuerySet["Pattern"]):
     """Patterns; chain the questions like filters."""
 
     def active(self) -> Self:
@@ -112,7 +118,7 @@ class PatternQuerySet(models.QuerySet):
         return found
 
 
-class DelegationQuerySet(models.QuerySet):
+class DelegationQuerySet(models.QuerySet["Delegation"]):
     """Hops; chain the questions like filters."""
 
     def of_task(self, task: Any) -> Self:
@@ -127,11 +133,10 @@ class DelegationQuerySet(models.QuerySet):
         """Hops of tasks that the principal may see."""
         if not (principal.instances or principal.projects):
             return self.all()
-        tasks = self.model._meta.get_field("task").related_model
-        return self.filter(task__in=tasks.objects.for_principal(principal).values("pk"))
+        return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))
 
 
-class PolicyQuerySet(models.QuerySet):
+class PolicyQuerySet(models.QuerySet["Policy"]):
     """Policies; chain the questions like filters."""
 
     def for_principal(self, principal: Any) -> Self:

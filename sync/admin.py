@@ -17,6 +17,7 @@ class MappingAdmin(OperatedAdmin):
     search_fields = ["external_id", "task__title"]
     autocomplete_fields = ["task"]
     ordering = ["-created_at", "-pk"]
+    fields = ["task", "platform", "external_id", "external_url", "version"]
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
         return ["task", "platform", "version"] if obj else ["version"]

@@ -1,11 +1,16 @@
 """Every question about counterparts elsewhere."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
+from tasks.models import Task
 
-class MappingQuerySet(models.QuerySet):
+if TYPE_CHECKING:
+    from sync.models import ExternalMapping
+
+
+class MappingQuerySet(models.QuerySet["ExternalMapping"]):
     """Mappings; chain the questions like filters."""
 
     def of_task(self, task: Any) -> Self:
@@ -24,5 +29,4 @@ class MappingQuerySet(models.QuerySet):
         """Mappings of tasks that the principal may see."""
         if not (principal.instances or principal.projects):
             return self.all()
-        tasks = self.model._meta.get_field("task").related_model
-        return self.filter(task__in=tasks.objects.for_principal(principal).values("pk"))
+        return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))

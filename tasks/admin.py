@@ -28,7 +28,7 @@ class OverdueFilter(admin.SimpleListFilter):
         return [("yes", "Overdue")]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet) -> models.QuerySet:
-        return queryset.open().filter(due_at__lt=timezone.now()) if self.value() else queryset
+        return queryset.filter(status__in=Task.OPEN, due_at__lt=timezone.now()) if self.value() else queryset
 
 
 @admin.register(Task)

@@ -1,7 +1,7 @@
 """Every question Hopper asks about tasks."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -10,8 +10,11 @@ from django.db.models.expressions import RawSQL
 from hopper.common.db.clock import Now
 from hopper.common.db.graph import subtree_sql
 
+if TYPE_CHECKING:
+    from tasks.models import Task, TaskClaim, TaskDependency
 
-class DependencyQuerySet(models.QuerySet):
+
+class DependencyQuerySet(models.QuerySet["TaskDependency"]):
     """Waits of tasks for tasks."""
 
     def get_by_natural_key(self, task: str, depends_on: str) -> Any:
@@ -19,7 +22,7 @@ class DependencyQuerySet(models.QuerySet):
         return self.get(task=task, depends_on=depends_on)
 
 
-class ClaimQuerySet(models.QuerySet):
+class ClaimQuerySet(models.QuerySet["TaskClaim"]):
     """Leases that were taken."""
 
     def get_by_natural_key(self, task: str, fence: int) -> Any:
@@ -27,7 +30,7 @@ class ClaimQuerySet(models.QuerySet):
         return self.get(task=task, fence=fence)
 
 
-class TaskQuerySet(models.QuerySet):
+class TaskQuerySet(models.QuerySet["Task"]):
     """Tasks; chain the questions like filters."""
 
     def in_project(self, project: Any) -> Self:
@@ -66,7 +69,7 @@ class TaskQuerySet(models.QuerySet):
 
     def unblocked(self) -> Self:
         """Tasks whose every blocker is completed; a failed or cancelled blocker keeps them waiting."""
-        blockers = self.model.waits_for.rel.related_model.objects.filter(task=OuterRef("pk"))
+        blockers = self.model.waits_for.rel.related_model._default_manager.filter(task=OuterRef("pk"))
         return self.filter(~Exists(blockers.exclude(depends_on__status=self.model.Status.COMPLETED)))
 
     def ready(self) -> Self:

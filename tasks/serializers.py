@@ -59,7 +59,9 @@ class TaskInput(StrictModelSerializer):
 
     status = serializers.CharField(required=False)
     priority = AliasField(aliases=Task.PRIORITY_ALIASES, choices=Task.Priority.choices, required=False)
-    source = AliasField(aliases=Task.SOURCE_ALIASES, choices=Task.Source.choices, required=False)
+    source = AliasField(  # type: ignore[assignment]  # a field that is called like an attribute of DRF's
+        aliases=Task.SOURCE_ALIASES, choices=Task.Source.choices, required=False
+    )
     depends_on = serializers.ListField(child=StrictCharField(max_length=50), required=False, max_length=1000)
 
     class Meta:
@@ -94,16 +96,20 @@ class TaskInput(StrictModelSerializer):
 class BulkInput(StrictSerializer):
     """Up to 1,000 tasks to create, update (`{"id": …, field: value}` or `{"id", "verb"}`) and delete (ids)."""
 
-    create = serializers.ListField(child=serializers.DictField(), required=False, default=list)
-    update = serializers.ListField(child=serializers.DictField(), required=False, default=list)
+    create = serializers.ListField(  # type: ignore[assignment]  # a field that is called like a method of DRF's
+        child=serializers.DictField(), required=False, default=list
+    )
+    update = serializers.ListField(  # type: ignore[assignment]  # a field that is called like a method of DRF's
+        child=serializers.DictField(), required=False, default=list
+    )
     delete = serializers.ListField(child=StrictCharField(max_length=50), required=False, default=list)
 
 
 class BulkResult(serializers.Serializer):
     """The same three lists, done; under `?partial=true` a refused entry is `{"errors": {field: [..]}}`."""
 
-    create = serializers.ListField(child=serializers.DictField())
-    update = serializers.ListField(child=serializers.DictField())
+    create = serializers.ListField(child=serializers.DictField())  # type: ignore[assignment]
+    update = serializers.ListField(child=serializers.DictField())  # type: ignore[assignment]
     delete = serializers.ListField()
 
 

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db import transaction
 from django.db.models import Count, Value
@@ -89,7 +89,7 @@ class TaskViewSet(OperatedViewSet):
         check_words(words, "q")
         if not words:
             raise ValidationError({"q": ["Send the words to look for: /tasks/search?q=login+error."]})
-        return self.pages(self.filter_queryset(self.get_queryset()).search(words))
+        return self.pages(self.filter_queryset(self.get_queryset().search(words)))
 
     @extend_schema(responses=TaskSerializer(many=True))
     @action(detail=False)
@@ -134,7 +134,8 @@ class TaskViewSet(OperatedViewSet):
         try:
             return self.seen(TaskInput.checked(entry, task, partial=task is not None))
         except ValidationError as error:
-            raise ValidationError({f"{place}.{name}": texts for name, texts in error.detail.items()}) from error
+            faults = cast(dict[str, Any], error.detail)
+            raise ValidationError({f"{place}.{name}": texts for name, texts in faults.items()}) from error
 
     def _update(self, entry: dict[str, Any], place: str) -> Task:
         entry = dict(entry)
@@ -155,7 +156,7 @@ class TaskViewSet(OperatedViewSet):
         return [found[key] for key in keys]
 
     def seen(self, fields: dict[str, Any]) -> dict[str, Any]:
-        if self.request.user.is_limited:
+        if self.principal.is_limited:
             self._visible(fields.get("depends_on", []), "depends_on")
         return super().seen(fields)
 
@@ -234,7 +235,7 @@ class TaskViewSet(OperatedViewSet):
         serializer = HoldInput(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         hold = dict(serializer.validated_data)
-        needed = required or (() if self.request.user.is_person else ("fence",))
+        needed = required or (() if self.principal.is_person else ("fence",))
         for name in needed:
             if name not in hold:
                 raise ValidationError({name: ["Send the fence that your claim was answered with."]})
@@ -242,7 +243,7 @@ class TaskViewSet(OperatedViewSet):
 
     def _proof(self, hold: dict[str, Any]) -> dict[str, Any]:
         """Return who acts on which hold; an operator may act for whoever holds the task."""
-        acts_for = self.request.user.may(Role.OPERATOR) and "fence" in hold
+        acts_for = self.principal.may(Role.OPERATOR) and "fence" in hold
         owner = None if acts_for else self._holder(hold.get("executor"))
         return {"task_id": self.get_object().pk, "fence": hold.get("fence"), "owner": owner}
 
@@ -281,7 +282,7 @@ class TaskViewSet(OperatedViewSet):
     def _act(self, verb: str) -> Response:
         return Response(self.read(self._move(self.get_object(), verb, self.request.data)))
 
-    def _move(self, task: Task, verb: str, data: dict[str, Any]) -> Task:
+    def _move(self, task: Task, verb: str, data: Any) -> Task:
         wanted = (ReasonInput if verb in REASONED else StrictSerializer).checked(data)
         return PLAIN_VERBS[verb](task=task, actor=self.actor, **wanted)
 

@@ -37,7 +37,7 @@ class ReviewViewSet(ScopedViewSet):
     def answer(self, request: Request, pk: str) -> Response:
         """Say where the task belongs: it goes there, and Hopper learns from it."""
         wanted = ReviewAnswer.checked(request.data)
-        place = named_place(wanted, request.user)
+        place = named_place(wanted, self.principal)
         self.queryset = Task.objects.all()  # a task that is not in review is refused with its state, not as unknown
         reason = wanted.get("reason", "")
         made = feedback.answer_review(task=self.get_object(), actor=self.actor, reason=reason, **place)

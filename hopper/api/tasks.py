@@ -119,7 +119,7 @@ class ComposedTaskViewSet(TaskViewSet):
     def record_decision(self, request: Request, pk: str) -> Response:
         """Record a decision that was made outside."""
         wanted = DecisionInput.checked(request.data)
-        place = named_place(wanted, request.user)
+        place = named_place(wanted, self.principal)
         reason = wanted.get("reasoning", "")
         made = routing.assign_task(task=self.get_object(), actor=self.actor, reason=reason, **place)
         return Response(DecisionSerializer.show(made))

@@ -43,10 +43,10 @@ def link_to(row: models.Model | None) -> SafeString | None:
 class OperatedForm(forms.ModelForm):
     """A form whose last step of validation is the operation itself, so that a refusal keeps what was typed."""
 
-    operate: Callable[["OperatedForm"], models.Model]
+    operate: Callable[[], models.Model]
 
     def _post_clean(self) -> None:
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook, missing in the stubs
         if self.errors:
             return
         try:
@@ -58,8 +58,10 @@ class OperatedForm(forms.ModelForm):
             self.add_error(error.field if error.field in self.fields else None, error.message)
 
     def save(self, commit: bool = True) -> models.Model:
-        self.save_m2m = lambda: None
         return self.instance
+
+    def save_m2m(self) -> None:
+        """Do nothing: the operation has stored everything already."""
 
 
 class OperatedAdmin(ModelAdmin):
@@ -71,13 +73,13 @@ class OperatedAdmin(ModelAdmin):
     text_lists: Sequence[str] = ()
     help_texts: Mapping[str, str] = {}
 
-    def create_row(self, *, actor: str, **fields: Any) -> models.Model:
+    def create_row(self, *args: Any, **fields: Any) -> models.Model:
         raise PermissionError("This admin adds no rows.")
 
-    def change_row(self, row: models.Model, *, actor: str, **changes: Any) -> models.Model:
+    def change_row(self, row: Any, *, actor: str, **changes: Any) -> models.Model:
         raise PermissionError("This admin changes no rows.")
 
-    def delete_row(self, row: models.Model, *, actor: str) -> None:
+    def delete_row(self, row: Any, *, actor: str) -> None:
         raise PermissionError("This admin deletes no rows.")
 
     def get_form(
@@ -168,6 +170,11 @@ class ApiKeyAdmin(OperatedAdmin):
     ordering = ["-created_at", "-pk"]
     actions = ["revoke"]
     text_lists = ["instances", "projects", "networks"]
+    help_texts = {
+        "owner": "Empty: you.",
+        "networks": "Networks it may come from, like 10.0.0.0/8; empty means any.",
+        "expires_at": "Empty: 90 days from now.",
+    }
 
     @display(description="State", label={"valid": "success", "expired": "warning", "revoked": "danger"})
     def state(self, key: ApiKey) -> str:
@@ -179,7 +186,7 @@ class ApiKeyAdmin(OperatedAdmin):
         if expires_at:
             fields["expires_at"] = expires_at
         key, text = keys.create_key(**{**fields, "owner": fields.get("owner") or actor})
-        key.text = text  # type: ignore[attr-defined] - shown by save_model, stored nowhere
+        key.text = text  # type: ignore[attr-defined]  # shown by save_model, stored nowhere
         return key
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -43,15 +43,17 @@ class TolerantEnv:
             return self._refuse(name, "a whole number", default)
         return value if value >= minimum else self._refuse(name, f"a whole number of {minimum} or more", default)
 
-    def share(self, name: str, *, default: float) -> float:
-        try:
-            value = float(self.text(name, str(default)))
-        except ValueError:
-            return self._refuse(name, "a number from 0 to 1", default)
-        return value if 0 <= value <= 1 else self._refuse(name, "a number from 0 to 1", default)
-
     def words(self, name: str, *, default: list[str]) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
+
+    def numbered(self, name: str, *, default: str) -> dict[int, str]:
+        """Read `1:first,2:second`; a word without a number gets that of its place, so that old ones keep theirs."""
+        found: dict[int, str] = {}
+        for place, word in enumerate(self.words(name, default=[default]), start=1):
+            number, colon, text = word.partition(":")
+            is_numbered = bool(colon) and number.isdigit()
+            found[int(number) if is_numbered else place] = text if is_numbered else word
+        return found
 
     def url(self, name: str, *, default: str, schemes: tuple[str, ...]) -> str:
         value = self.text(name, default)

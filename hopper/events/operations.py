@@ -1,7 +1,7 @@
 """Writing rows with their event, in one transaction; every app's operations stand on these."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -77,8 +77,10 @@ def check_row(row: models.Model, *, exclude: Iterable[str] = (), unique: bool = 
 
     :raises Invalid: naming the fields
     """
-    errors: dict[str, list[str]] = {}
-    checks: list[Callable[[], None]] = [lambda: row.clean_fields(exclude=set(exclude)), row.clean]
+    errors: dict[str, Any] = {}
+    checks: list[Callable[[], None]] = [
+        lambda: row.clean_fields(exclude=set(exclude)), lambda: _check_empty(row, set(exclude)), row.clean
+    ]  # fmt: skip
     if unique:
         checks.append(lambda: row.validate_unique(exclude=set(exclude)))
         checks += [partial(rule.validate, type(row), row) for rule in row._meta.constraints if _is_unique(rule)]
@@ -89,6 +91,30 @@ def check_row(row: models.Model, *, exclude: Iterable[str] = (), unique: bool = 
             errors = error.update_error_dict(errors)
     if errors:
         raise Invalid(ValidationError(errors).message_dict)
+
+
+def _check_empty(row: models.Model, exclude: set[str]) -> None:
+    """Check what Django lets pass unseen: an empty value of the wrong shape, as `[]` for an object."""
+    errors: dict[str, Any] = {}
+    for field in _json_columns(type(row)):
+        value = getattr(row, field.attname)
+        if field.name in exclude or value not in field.empty_values:
+            continue
+        try:
+            if value is None:
+                raise ValidationError(field.error_messages["null"])
+            for check in field.validators:
+                check(value)
+        except ValidationError as error:
+            errors[field.name] = error
+    if errors:
+        raise ValidationError(errors)
+
+
+@cache
+def _json_columns(model: type[models.Model]) -> list[models.Field]:
+    columns = model._meta.concrete_fields
+    return [column for column in columns if isinstance(column, models.JSONField) and not column.null]
 
 
 def _is_unique(rule: models.BaseConstraint) -> bool:
@@ -114,8 +140,12 @@ def lock_row(row: Row) -> Row:
     """
     fresh = type(row)._default_manager.select_for_update().filter(pk=row.pk).first()
     if fresh is None:
-        raise Gone(f"{row._meta.verbose_name.capitalize()} {row.pk} is no longer there.")
+        raise Gone(f"{_kind_of(row)} {row.pk} is no longer there.")
     return fresh
+
+
+def _kind_of(row: models.Model) -> str:
+    return str(row._meta.verbose_name).capitalize()
 
 
 def save_row(row: Row, *, kind: str, actor: str, **payload: Any) -> Row:
@@ -155,6 +185,4 @@ def delete_row(row: models.Model, *, kind: str, actor: str) -> None:
         row.delete()
     except ProtectedError as error:
         users = sorted({str(other._meta.verbose_name_plural) for other in error.protected_objects})
-        raise StillInUse(
-            f"{row._meta.verbose_name.capitalize()} {row.pk} still has {' and '.join(users)}: move them first."
-        ) from error
+        raise StillInUse(f"{_kind_of(row)} {row.pk} still has {' and '.join(users)}: move them first.") from error

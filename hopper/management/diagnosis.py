@@ -1,6 +1,5 @@
 """What `doctor` looks at; each question yields findings that say what to type."""
 
-import os
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -51,7 +50,7 @@ def examine() -> Iterator[Finding]:
             yield from question()
         yield from _circles()
     yield _redis(settings.REDIS_URL)
-    yield _neo4j(os.environ.get("NEO4J_URL", ""))
+    yield _neo4j(settings.NEO4J_URL)
     yield from _system_checks()
 
 

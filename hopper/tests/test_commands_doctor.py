@@ -26,9 +26,8 @@ def examine():
 
 
 @pytest.fixture(autouse=True)
-def _nothing_configured(settings, monkeypatch):
-    settings.REDIS_URL = ""
-    monkeypatch.delenv("NEO4J_URL", raising=False)
+def _nothing_configured(settings):
+    settings.REDIS_URL = settings.NEO4J_URL = ""
 
 
 @pytest.mark.django_db
@@ -132,14 +131,14 @@ class TestDoctorOnServers:
 
         assert examine()["Redis"].state == "problem"
 
-    def test_finds_neo4j_up(self, monkeypatch, listener):
-        monkeypatch.setenv("NEO4J_URL", f"bolt://{listener}")
+    def test_finds_neo4j_up(self, settings, listener):
+        settings.NEO4J_URL = f"bolt://{listener}"
 
         assert examine()["Neo4j"].state == "ok"
 
     @pytest.mark.parametrize("url", [f"bolt://{NOBODY_LISTENS}", "bolt://127.0.0.1:nothing"])
-    def test_finds_neo4j_down(self, monkeypatch, url):
-        monkeypatch.setenv("NEO4J_URL", url)
+    def test_finds_neo4j_down(self, settings, url):
+        settings.NEO4J_URL = url
 
         assert examine()["Neo4j"].state == "problem"
 

@@ -111,7 +111,7 @@ def _tune(
     if not tested:
         return np.array(DEFAULT_POOL[has_linear]), np.array(DEFAULT_GATE), {}
     renumber = np.searchsorted(seen, labels[kept]).astype(np.int32)
-    rows, texts = [examples[n] for n in kept], [counted[n] for n in kept]
+    rows, texts = [examples[n] for n in kept.tolist()], [counted[n] for n in kept.tolist()]
     trial = Model(_experts(rows, projects[seen], renumber, texts, has_linear and len(seen) > 1))
     said, known = _ask(trial, [counted[n] for n in tested])
     gate = np.array(np.quantile(known, GATE_QUANTILE))

@@ -31,7 +31,7 @@ Doubles = NDArray[np.float64]
 class Near:
     """The nearest examples: their numbers, cosines and votes, each of shape (≤ 10,)."""
 
-    numbers: NDArray[np.int64]
+    numbers: NDArray[np.intp]
     cosines: Doubles
     votes: Doubles
 
@@ -95,11 +95,10 @@ class Model:
         lengths = a.starts[features + 1] - a.starts[features]
         useful = lengths <= max(50, int(COMMONEST * total))
         begins, lengths, weights = a.starts[features][useful], lengths[useful], values[useful]
-        offsets = np.repeat(begins - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) if len(lengths) else []
+        offsets: Any = np.repeat(begins - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) if len(lengths) else []
         places = np.arange(int(lengths.sum())) + np.asarray(offsets, np.int64)
-        cosines = np.bincount(
-            a.rows[places], weights=a.values[places].astype(np.float64) * np.repeat(weights, lengths), minlength=total
-        )
+        shares = a.values[places].astype(np.float64) * np.repeat(weights, lengths)
+        cosines: Any = np.bincount(a.rows[places], weights=shares, minlength=total)
         count = min(NEAREST, total)
         top = np.argpartition(-cosines, count - 1)[:count]
         top = top[np.argsort(-cosines[top], kind="stable")]

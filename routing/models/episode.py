@@ -76,4 +76,4 @@ class EpisodeJudgement(Timestamped, Versioned):
         indexes = [models.Index(name="idx_judgements_updated_at", fields=["updated_at"])]
 
     def __str__(self) -> str:
-        return f"{self.episode_id}: {self.right_project or 'wrong'}"
+        return f"{self.episode}: {self.right_project or 'wrong'}"

@@ -155,7 +155,7 @@ def _store(
         decision_factors=_evidence(view, choice, dossier, milliseconds),
     )  # fmt: skip
     told = {"decided_by": choice.decided_by, "episode": episode.pk}
-    places = {"confidence": choice.confidence, "reasoning": choice.reasoning, "actor": actor, **told}
+    places: dict[str, Any] = {"confidence": choice.confidence, "reasoning": choice.reasoning, "actor": actor, **told}
     if choice.is_routed and best:
         project, instance = _rows(best)
         episode.chosen_scope = instance.scope if instance else None

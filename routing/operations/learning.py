@@ -115,8 +115,9 @@ def refit() -> LearnedState | None:
 
     number = _last_number() + 1
     examples = [
-        Example(_text(judged.episode.task), judged.right_project, judged.reliability, judged.pk)
+        Example(_text(task), right, judged.reliability, judged.pk)
         for judged in judgements
+        if (task := judged.episode.task) and (right := judged.right_project)
     ]
     arrays, metrics = fit(examples)
     metrics["judged_until"] = until.isoformat()

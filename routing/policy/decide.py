@@ -105,14 +105,12 @@ class LearnedSay(Say):
     """What was learned: besides its odds it knows how much belongs to places that are not candidates."""
 
     outside: float = 0.0
-    shares: Mapping[int, float] = field(default_factory=dict)
     is_known: bool = True
     neighbours: tuple[dict[str, Any], ...] = ()
 
     def elsewhere(self, filtered: Filtered) -> float:
         """Return the mass of other places; that of an unfit candidate is dropped: the task cannot be its."""
-        closed = [share for n, share in self.shares.items() if not filtered.kept[n] and not filtered.unfit[n]]
-        return self.outside + sum(closed)
+        return self.outside + float(self.scores[~filtered.kept & ~filtered.unfit].sum())
 
 
 def _learned(says: Sequence[Say], policy: PolicyView) -> LearnedSay | None:
@@ -175,7 +173,7 @@ def _leader(
     best: Ranked, ranked: Sequence[Ranked], verdict: Verdict, says: Sequence[Say], roster: Roster, policy: PolicyView
 ) -> str:
     """Name the strategy that puts the best most clearly before the runner-up."""
-    if best.project in verdict.votes and verdict.votes[best.project] >= 0.5:
+    if verdict.votes.get(best.project or "", 0.0) >= 0.5:
         return "rules"
     first = roster.index[best.project or ""]
     second = roster.index[ranked[1].project or ""] if len(ranked) > 1 else None

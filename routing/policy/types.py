@@ -70,8 +70,16 @@ class Roster:
         self.inactive = [n for n, candidate in enumerate(self.candidates) if candidate.inactive]
         self.boosted = [n for n, candidate in enumerate(self.candidates) if candidate.boost]
 
+        self._places: dict[tuple[str, ...], NDArray[np.int64]] = {}
+
     def __len__(self) -> int:
         return len(self.candidates)
+
+    def places(self, projects: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return the number of each project among the candidates, -1 for one that is none; kept for the last asked."""
+        if projects not in self._places:
+            self._places = {projects: np.array([self.index.get(name, -1) for name in projects], np.int64)}
+        return self._places[projects]
 
     @cached_property
     def levels(self) -> dict[str, NDArray[np.int8]]:

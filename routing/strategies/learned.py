@@ -8,7 +8,8 @@ from routing.learning.memory import Memory
 from routing.policy.decide import LearnedSay
 from routing.policy.types import Roster, TaskView
 
-FLOOR = 1e-4
+WORTH_SAYING = 0.05
+FLOOR = 1e-3  # shared by all candidates
 
 
 @dataclass(frozen=True)
@@ -21,26 +22,22 @@ class Learned:
         seen = self.memory.predict(task.text)
         if seen is None:
             return None
-        shares = np.full(len(roster), FLOOR)
-        outside = seen.doubt
-        numbered: dict[int, float] = {}
-        for project, share in zip(seen.projects, seen.shares, strict=True):
-            number = roster.index.get(project)
-            if number is None:
-                outside += float(share)
-            else:
-                shares[number] = max(FLOOR, float(share))
-                numbered[number] = shares[number]
+        places = roster.places(tuple(seen.projects))
+        here = places >= 0
+        shares = np.zeros(len(roster))
+        shares[places[here]] = seen.shares[here]
+        outside = seen.doubt + float(seen.shares[~here].sum())
+        odds = np.log(np.maximum(shares, FLOOR / max(1, len(roster))))
         counted = seen.votes
 
         def reason(number: int) -> str | None:
-            name = roster.names[number]
-            if shares[number] < 0.05:
+            if shares[number] < WORTH_SAYING:
                 return None
+            name = roster.names[number]
             near = f", like {counted[name]} of the {sum(counted.values())} nearest" if name in counted else ""
             return f"reads like its confirmed tasks ({shares[number]:.0%}{near})"
 
         return LearnedSay(
-            "learned", shares, np.log(shares), reason, speaks=False, outside=outside, shares=numbered,
-            is_known=seen.is_known, neighbours=seen.neighbours,
+            "learned", shares, odds, reason, speaks=False, outside=outside, is_known=seen.is_known,
+            neighbours=seen.neighbours,
         )  # fmt: skip

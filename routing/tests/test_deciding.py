@@ -131,7 +131,7 @@ class TestRouting:
         route_task(task=held)
         claim_task(task_id=held.pk, owner="ada")
         decision = route_task(task=TaskFactory(required_capabilities={"python": 1}))
-        assert decision.alternatives[0]["project"] == "b"
+        assert decision.episode.decision_factors["candidates"][0]["project"] == "b"
         assert decision.workload_snapshot == {"b": 0, "a": 1}
 
     def test_heeds_the_due_date_as_of_now(self):

@@ -1,7 +1,4 @@
-from contextlib import contextmanager
-
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from feedback.operations import record_feedback, withdraw_feedback
@@ -21,21 +18,6 @@ LOGIN = "the login page shows an error"
 def best_for(title):
     choice = suggest_for(task=Task(title=title))
     return choice.best.project if choice.is_routed else None
-
-
-@contextmanager
-def once_after(sql, then):
-    """Do something once, right after the first statement that has this text."""
-    pending = [then]
-
-    def watch(execute, statement, params, many, context):
-        result = execute(statement, params, many, context)
-        if sql in statement and pending:
-            pending.pop()()
-        return result
-
-    with connection.execute_wrapper(watch):
-        yield
 
 
 class TestALesson:
@@ -168,7 +150,7 @@ class TestARefit:
         kept = LearnedState.objects.order_by("number").values_list("number", flat=True)
         assert list(kept) == numbers[-KEPT_STATES:]
 
-    def test_that_another_one_overtakes_is_dropped(self):
+    def test_that_another_one_overtakes_is_dropped(self, once_after):
         teach_topics(copies=1)
         winners = []
         with once_after('SELECT "learned_states"."number"', lambda: winners.append(refit())):
@@ -176,7 +158,7 @@ class TestARefit:
         assert [state.number for state in winners] == [1]
         assert list(LearnedState.objects.values_list("number", flat=True)) == [1]
 
-    def test_does_not_keep_decisions_waiting(self):
+    def test_does_not_keep_decisions_waiting(self, once_after):
         teach_topics(copies=2)
         refit()
         during = []

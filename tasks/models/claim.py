@@ -33,7 +33,7 @@ class TaskClaim(Timestamped):
         ]
 
     def __str__(self) -> str:
-        return f"{self.owner} holds {self.task_id} ({self.fence})"
+        return f"{self.owner} holds {self.task} ({self.fence})"
 
     def natural_key(self) -> tuple[str, int]:
         return self.task_id, self.fence

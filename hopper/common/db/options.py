@@ -9,11 +9,12 @@ SQLITE = {
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
 }
+LONGEST_CONNECTION = 3600  # seconds
 SCHEMES = ("sqlite", "postgresql", "postgres", "pgsql")
 
 
 def database_from_url(url: str, *, pool_size: int, max_overflow: int) -> dict[str, Any]:
-    """Return Django's `DATABASES` entry; `pool_size` 0 opens one connection a thread instead of a pool.
+    """Return Django's `DATABASES` entry; `pool_size` 0 keeps one connection a thread instead of a pool.
 
     SQLite begins every transaction IMMEDIATE: the write lock that stands in for `select_for_update`
     (reliability.md M13: 0 "database is locked" in 8 processes). On PostgreSQL 15 s is the longest a
@@ -28,6 +29,8 @@ def database_from_url(url: str, *, pool_size: int, max_overflow: int) -> dict[st
     options["options"] = f"{options.get('options', '')} {timeouts}".strip()
     if pool_size:
         options["pool"] = {
-            "min_size": 1, "max_size": pool_size + max_overflow, "timeout": 10, "max_lifetime": 3600,
+            "min_size": 1, "max_size": pool_size + max_overflow, "timeout": 10,
+            "max_lifetime": LONGEST_CONNECTION,
         }  # fmt: skip
-    return {**config, "OPTIONS": options, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+    kept = 0 if pool_size else LONGEST_CONNECTION  # a pool keeps connections itself
+    return {**config, "OPTIONS": options, "CONN_MAX_AGE": kept, "CONN_HEALTH_CHECKS": True}

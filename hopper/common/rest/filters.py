@@ -105,7 +105,7 @@ def check_words(text: str, name: str) -> None:
 class TagsField(forms.CharField):
     """Tags in one text, separated by commas."""
 
-    def to_python(self, value: str | None) -> list[str]:
+    def to_python(self, value: str | None) -> Any:
         text = super().to_python(value)
         return normalise_tags(text.split(",")) if text else []
 

@@ -71,7 +71,7 @@ class KeysetPagination(BasePagination):
 
     parameters = ("cursor", "page_size", "ordering", "count", "skip", "limit")
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, self.queryset, self.view = request, queryset, view
         self.size = self._whole("page_size" if "limit" not in request.query_params else "limit", DEFAULT_SIZE, 1)
         self.size = min(self.size, LARGEST_SIZE)
@@ -96,7 +96,7 @@ class KeysetPagination(BasePagination):
     @cached_property
     def keys(self) -> list[Key]:
         orderings = self.view.orderings
-        keys = []
+        keys: list[Key] = []
         for part in self.ordering.split(","):
             name = part.strip().removeprefix("-")
             if name not in orderings:

@@ -6,6 +6,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from hopper.common.models import Role
+from hopper.common.rest.principals import principal_of
 
 
 class DenyUnlessDeclared(BasePermission):
@@ -15,5 +16,6 @@ class DenyUnlessDeclared(BasePermission):
         needed: Role | None = getattr(view, "access", {}).get(view.action)
         if request.user is None or needed is None:
             return False
-        self.message = f"This needs the role {needed.value}; yours is {request.user.role.value}."
-        return bool(request.user.may(needed))
+        principal = principal_of(request)
+        self.message = f"This needs the role {needed.value}; yours is {principal.role.value}."
+        return principal.may(needed)

@@ -1,7 +1,9 @@
 """Who is asking: one shape for an API key and for a signed-in person."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+from rest_framework.request import Request
 
 from hopper.common.models import ApiKey, Role
 
@@ -39,3 +41,8 @@ class Principal:
 
     def get_username(self) -> str:
         return self.name
+
+
+def principal_of(request: Request) -> Principal:
+    """Return who sent the request; our authentication gives no other kind of user."""
+    return cast(Principal, request.user)

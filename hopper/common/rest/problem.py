@@ -94,7 +94,9 @@ class ProblemSerializer(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField()
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+    errors = serializers.DictField(  # type: ignore[assignment]  # a field that is called like a property of DRF's
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )
 
 
 class ProblemSchema(AutoSchema):

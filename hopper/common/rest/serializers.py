@@ -71,7 +71,8 @@ class KnownRowField(serializers.PrimaryKeyRelatedField):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("incorrect_type")
-        row = self.get_queryset().filter(pk=data).first()
+        rows = self.get_queryset()
+        row = rows.filter(pk=data).first() if rows is not None else None
         if row is None:
             raise serializers.ValidationError(self.missing(data), code="does_not_exist")
         return row
@@ -167,7 +168,7 @@ class LeanSerializer(StrictModelSerializer):
     @classmethod
     @cache
     def columns(cls) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        return tuple((field.field_name, _reader(field)) for field in cls()._readable_fields)
+        return tuple((str(field.field_name), _reader(field)) for field in cls()._readable_fields)
 
     @classmethod
     def show(cls, row: Any) -> dict[str, Any]:

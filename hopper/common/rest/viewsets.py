@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from hopper.common.models import Role
-from hopper.common.rest.serializers import KnownRowField
+from hopper.common.rest.principals import Principal, principal_of
+from hopper.common.rest.serializers import KnownRowField, LeanSerializer, StrictSerializer
 
 READ_ACCESS = {"list": Role.VIEWER, "retrieve": Role.VIEWER}
 CHANGE_ACCESS = {**READ_ACCESS} | dict.fromkeys(("create", "update", "partial_update", "destroy"), Role.OPERATOR)
@@ -21,18 +22,24 @@ CHANGE_ACCESS = {**READ_ACCESS} | dict.fromkeys(("create", "update", "partial_up
 class ScopedViewSet(viewsets.GenericViewSet):
     """Rows that the principal may see; what it may not see does not exist."""
 
+    serializer_class: Any  # lean wherever rows are shown
+    list_serializer_class: ClassVar[type[LeanSerializer] | None] = None
     access: ClassVar[dict[str, Role]] = READ_ACCESS
     orderings: ClassVar[dict[str, Any]] = {"created_at": "created_at"}
     default_ordering = "-created_at"
     lookup_value_regex = "[^/]+"
-    list_serializer_class: ClassVar[Any] = None
+
+    @property
+    def principal(self) -> Principal:
+        return principal_of(self.request)
 
     @property
     def actor(self) -> str:
-        return str(self.request.user.get_username())
+        return self.principal.get_username()
 
-    def get_queryset(self) -> QuerySet:
-        return super().get_queryset().for_principal(self.request.user)
+    def get_queryset(self) -> Any:
+        rows: Any = super().get_queryset()
+        return rows.for_principal(self.principal)
 
     def pages(self, rows: QuerySet) -> Response:
         """Answer with one page of the rows."""
@@ -61,10 +68,11 @@ class ScopedViewSet(viewsets.GenericViewSet):
 
         :raises ValidationError: naming the field, in the words for a row that is not there
         """
-        who = self.request.user
+        who = self.principal
         named = {name: row for name, row in fields.items() if isinstance(row, Model)} if who.is_limited else {}
         for name, row in named.items():
-            if not type(row)._default_manager.for_principal(who).filter(pk=row.pk).exists():
+            rows: Any = type(row)._default_manager
+            if not rows.for_principal(who).filter(pk=row.pk).exists():
                 raise ValidationError({name: [KnownRowField.missing(row.pk)]})
         return fields
 
@@ -91,7 +99,7 @@ class OperatedViewSet(ReadViewSet):
     """Rows that are written by operations: `create_row`, `change_row` and `delete_row` name them."""
 
     access = CHANGE_ACCESS
-    write_serializer_class: type[BaseSerializer]
+    write_serializer_class: type[StrictSerializer]
     create_row: Callable[..., Any]
     change_row: Callable[..., Any]
     delete_row: Callable[..., Any]
@@ -130,4 +138,4 @@ class OperatedViewSet(ReadViewSet):
 
         :raises ValidationError: naming each field that is wrong
         """
-        return self.seen(self.get_serializer_class().checked(request.data, row, partial=partial))
+        return self.seen(self.write_serializer_class.checked(request.data, row, partial=partial))

@@ -47,23 +47,25 @@ class TestAProblemDocument:
         refused(client.get("/tasks"), 406)
 
 
+def shown(error):
+    return ProblemHandler(error, {}).convert_known_exceptions(error)
+
+
 class TestAnError:
     """What an operation raises, as HTTP answers it."""
 
     def test_of_input_is_a_400_by_field(self):
-        shown = ProblemHandler(Invalid({"title": ["Too long."]}), {}).convert_known_exceptions(Invalid({"a": ["b"]}))
+        answer = shown(Invalid({"title": ["Too long."]}))
 
-        assert (shown.status_code, shown.detail) == (400, {"a": ["b"]})
+        assert (answer.status_code, answer.detail) == (400, {"title": ["Too long."]})
 
     def test_of_state_is_a_409_with_its_code(self):
-        shown = ProblemHandler(HopperError(), {}).convert_known_exceptions(HopperError("No."))
+        answer = shown(HopperError("No."))
 
-        assert (shown.status_code, shown.detail, shown.detail.code) == (409, "No.", "refused")
+        assert (answer.status_code, answer.detail, answer.detail.code) == (409, "No.", "refused")
 
     def test_of_a_twin_that_came_first_is_a_409(self):
-        shown = ProblemHandler(IntegrityError(), {}).convert_known_exceptions(IntegrityError("UNIQUE"))
-
-        assert shown.status_code == 409
+        assert shown(IntegrityError("UNIQUE")).status_code == 409
 
     def test_takes_its_first_line_of_help_for_its_message(self):
         class Odd(HopperError):
