@@ -87,13 +87,13 @@ def answer_review(
     task = log.lock_row(task)
     if not task.review_required:
         raise NotInReview(f"This task is {task.status} and waits for nobody's answer.", status=task.status)
-    doubted = Decision.objects.select_related("episode").get(task=task)
-    guess = doubted.alternatives[0]["project"] if doubted.alternatives else None
+    doubted = Decision.objects.select_related("episode").filter(task=task).first()
+    guess = doubted.alternatives[0]["project"] if doubted and doubted.alternatives else None
     decision = routing.assign_task(task=task, project=project, instance=instance, actor=actor, reason=reason)
     right = decision.project_id
     if right is None and instance is not None:
         right = _only_project_of(instance)
-    if doubted.episode and right:
+    if doubted and doubted.episode and right:
         routing.judge_episode(episode=doubted.episode, right_project=right, judged_by=actor, success=guess == right)
     _keep_answer(task, actor, guess, right, reason)
     return decision

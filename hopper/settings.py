@@ -241,6 +241,7 @@ UNFOLD = {
     "SITE_TITLE": "Hopper",
     "SITE_HEADER": "Hopper",
     "SITE_SYMBOL": "alt_route",
+    "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("hopper/icon.svg")}],
     "STYLES": [lambda request: static("hopper/admin.css")],
     "SHOW_VIEW_ON_SITE": False,

@@ -48,7 +48,7 @@ class InstanceAdmin(OperatedAdmin):
         ("Life", {"fields": readonly_fields}),
     ]
     help_texts = {
-        "id": "Keep it, or choose a short one like sark; it cannot be changed later.",
+        "id": "A short one like sark is easy to read; it never changes.",
         "config": 'JSON like {"max_concurrent_tasks": 4, "confidence_threshold": 0.7}.',
     }
     actions = ["start", "pause", "resume", "terminate"]

@@ -4,22 +4,23 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from hopper.common.errors import wrong
 from hopper.common.fields import normalise_levels
 
 
 def _whole(name: str, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValidationError(f"{name} is a whole number of 0 or more, not {value!r}.")
+        raise wrong(f"{name} is a whole number of 0 or more, not {value!r}.")
 
 
 def _share(name: str, value: Any) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ValidationError(f"{name} is a number from 0 to 1, not {value!r}.")
+        raise wrong(f"{name} is a number from 0 to 1, not {value!r}.")
 
 
 def _flag(name: str, value: Any) -> None:
     if not isinstance(value, bool):
-        raise ValidationError(f"{name} is true or false, not {value!r}.")
+        raise wrong(f"{name} is true or false, not {value!r}.")
 
 
 def _skills(name: str, value: Any) -> None:

@@ -77,7 +77,7 @@ def terminate_instance(*, instance: Instance, actor: str, now: datetime | None =
 
     :raises InstanceHasOpenWork: if living instances or open tasks are below it
     """
-    if instance.children.living().exists():
+    if Instance.objects.children_of(instance).living().exists():
         raise InstanceHasOpenWork(f"{instance.name} has living instances below it: terminate them first.")
     if instance.tasks.open().exists():
         raise InstanceHasOpenWork(f"{instance.name} has open tasks: complete, cancel or re-route them first.")

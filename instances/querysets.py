@@ -1,6 +1,6 @@
 """Every question about the tree."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models.expressions import RawSQL
@@ -8,13 +8,10 @@ from tree_queries.query import TreeQuerySet
 
 from hopper.common.db.graph import path_sql, subtree_sql
 
-if TYPE_CHECKING:
-    from instances.models import Instance
-
 TABLE = "hopper_instances"
 
 
-class InstanceQuerySet(TreeQuerySet, models.QuerySet["Instance"]):
+class InstanceQuerySet(TreeQuerySet):
     """Instances; chain the questions like filters."""
 
     def named(self, *, scope: str, name: str) -> Self:

@@ -8,6 +8,7 @@ from django.db import models
 
 from hopper.common.db.indexes import Gin
 from hopper.common.durations import check_duration
+from hopper.common.errors import wrong
 from hopper.common.fields import Levels, Tags
 from hopper.common.models import Timestamped, Versioned
 from projects.querysets import ProjectQuerySet
@@ -17,7 +18,7 @@ RESERVED = {"register", "active"}  # words that are addresses under /projects/
 
 def _name_is_free(name: str) -> None:
     if name.lower() in RESERVED:
-        raise ValidationError(f"{name!r} is an address of the API: choose another name.")
+        raise wrong(f"{name!r} is an address of the API: choose another name.")
 
 
 def check_sla(sla: Any) -> None:
@@ -34,7 +35,7 @@ def check_factors(boost: Any) -> None:
         raise ValidationError('Send an object like {"urgent": 2.0}.')
     for name, value in boost.items():
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 10:
-            raise ValidationError(f"{name}: send a number above 0, at most 10.")
+            raise wrong(f"{name}: send a number above 0, at most 10.")
 
 
 def check_object(value: Any) -> None:

@@ -2,8 +2,7 @@
 
 from feedback.models import TaskFeedback
 from instances.models import Instance
-from routing.models import Delegation, Episode, Pattern
-from routing.models.decision import DecidedBy
+from routing.models import DecidedBy, Delegation, Episode, Pattern
 from tasks.models import Task
 
 TASK_STATUS = Task.Status.choices

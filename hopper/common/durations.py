@@ -6,6 +6,8 @@ from datetime import timedelta
 from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_duration
 
+from hopper.common.errors import wrong
+
 PARTS = re.compile(r"(\d+(?:\.\d+)?)\s*(w|d|h|m|s)", re.IGNORECASE)
 LONGEST = timedelta(days=10_000)  # in seconds it fits the columns
 SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -21,11 +23,11 @@ def read_duration(text: str) -> timedelta:
     except OverflowError:
         length = timedelta.max
     if length is None:
-        raise ValidationError(f"{text[:60]!r} is no duration: write it like PT4H or 4h 30m.")
+        raise wrong(f"{text[:60]!r} is no duration: write it like PT4H or 4h 30m.")
     if length <= timedelta(0):
-        raise ValidationError(f"{text[:60]!r} is no time at all: a duration is above zero.")
+        raise wrong(f"{text[:60]!r} is no time at all: a duration is above zero.")
     if length > LONGEST:
-        raise ValidationError(f"{text[:60]!r} is too long: a duration is at most {LONGEST.days} days.")
+        raise wrong(f"{text[:60]!r} is too long: a duration is at most {LONGEST.days} days.")
     return length
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 
 class HopperError(Exception):
     """Something Hopper refuses, in words that say what to do.
@@ -38,3 +40,8 @@ class Gone(HopperError):
 
     code = "not_found"
     status = 404
+
+
+def wrong(text: str) -> ValidationError:
+    """Return a field error whose text may hold a percent sign: DRF formats messages even without parameters."""
+    return ValidationError("%(text)s", params={"text": text})

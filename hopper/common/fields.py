@@ -5,6 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from hopper.common.errors import wrong
+
 MAX_TAGS = 64
 MAX_TAG_LENGTH = 64
 DEFAULT_LEVEL = 3
@@ -17,10 +19,10 @@ def normalise_tag(tag: Any) -> str:
     :raises ValidationError: if it is no text, empty, longer than 64 characters, or has quotes or control characters
     """
     if not isinstance(tag, str):
-        raise ValidationError(f'A tag is text, not {type(tag).__name__}: send a list like ["api", "bug"].')
+        raise wrong(f'A tag is text, not {type(tag).__name__}: send a list like ["api", "bug"].')
     name = tag.strip().casefold()
     if not name or len(name) > MAX_TAG_LENGTH or not name.isprintable() or set(name) & set("\"'\\"):
-        raise ValidationError(
+        raise wrong(
             f"{tag[:80]!r} is no tag: use 1 to {MAX_TAG_LENGTH} printable characters without quotes or backslashes."
         )
     return name
@@ -37,7 +39,7 @@ def normalise_tags(tags: Any) -> list[str]:
         raise ValidationError('Tags are a list of words, like ["api", "bug"].')
     names = sorted({normalise_tag(tag) for tag in tags})
     if len(names) > MAX_TAGS:
-        raise ValidationError(f"{len(names)} tags are too many: keep the {MAX_TAGS} that matter.")
+        raise wrong(f"{len(names)} tags are too many: keep the {MAX_TAGS} that matter.")
     return names
 
 
@@ -57,7 +59,7 @@ def normalise_levels(value: Any, *, default: int = DEFAULT_LEVEL) -> dict[str, i
         elif isinstance(entry, int) and not isinstance(entry, bool) and entry in LEVELS:
             levels[normalise_tag(name)] = entry
         else:
-            raise ValidationError(f"{name}: a level is a whole number from 1 to 5, not {entry!r}.")
+            raise wrong(f"{name}: a level is a whole number from 1 to 5, not {entry!r}.")
     return dict(sorted(levels.items()))
 
 

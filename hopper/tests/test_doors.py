@@ -1,6 +1,5 @@
 """Every door of the API says who may pass: deny unless declared, and nothing is forgotten."""
 
-import pytest
 from django.urls import URLPattern, get_resolver, path
 from rest_framework import viewsets
 from rest_framework.routers import SimpleRouter
@@ -69,11 +68,6 @@ class TestEveryDoor:
             f"{view.__name__}.{name}" for view in served for name in set(getattr(view, "access", {})) - served[view]
         }
         assert stale == set()
-
-    @pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
-    def test_is_shut_to_strangers(self, client, method):
-        for address in ("tasks", "tasks/some", "tasks/some/route", "policies", "system/info", "review"):
-            assert client.generic(method.upper(), f"/api/v1/{address}").status_code in (401, 405)
 
 
 class Forgetful(viewsets.ViewSet):

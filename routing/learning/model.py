@@ -95,8 +95,8 @@ class Model:
         lengths = a.starts[features + 1] - a.starts[features]
         useful = lengths <= max(50, int(COMMONEST * total))
         begins, lengths, weights = a.starts[features][useful], lengths[useful], values[useful]
-        offsets: Any = np.repeat(begins - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) if len(lengths) else []
-        places = np.arange(int(lengths.sum())) + np.asarray(offsets, np.int64)
+        ends = np.cumsum(lengths)
+        places = np.arange(int(lengths.sum())) + np.repeat(begins - (ends - lengths), lengths)
         shares = a.values[places].astype(np.float64) * np.repeat(weights, lengths)
         cosines: Any = np.bincount(a.rows[places], weights=shares, minlength=total)
         count = min(NEAREST, total)

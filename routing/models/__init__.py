@@ -1,6 +1,6 @@
 """Decisions, their history, what was learned from it, and what is written down as policy."""
 
-from routing.models.decision import Decision
+from routing.models.decision import DecidedBy, Decision
 from routing.models.delegation import Delegation
 from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import LearnedState
@@ -8,6 +8,7 @@ from routing.models.pattern import Pattern
 from routing.models.policy import Policy, PolicyVersion
 
 __all__ = [
+    "DecidedBy",
     "Decision",
     "Delegation",
     "Episode",

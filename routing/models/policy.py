@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
+from hopper.common.errors import wrong
 from hopper.common.ids import new_id
 from hopper.common.models import Timestamped, Versioned
 from routing.policy.rules import read_rules
@@ -38,9 +39,9 @@ def check_shares(values: object) -> None:
         raise ValidationError('Send an object like {"confidence": 0.6}.')
     for name, value in values.items():
         if name not in {"confidence"}:
-            raise ValidationError(f"There is no threshold {name!r}. Known: confidence.")
+            raise wrong(f"There is no threshold {name!r}. Known: confidence.")
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-            raise ValidationError(f"{name} is a number from 0 to 1.")
+            raise wrong(f"{name} is a number from 0 to 1.")
 
 
 def check_weights(values: object) -> None:
@@ -49,9 +50,9 @@ def check_weights(values: object) -> None:
         raise ValidationError('Send an object like {"workload": 0.5}.')
     for name, value in values.items():
         if name not in {"capability", "workload", "velocity", "boost", "learned"}:
-            raise ValidationError(f"There is no factor {name!r}: use capability, workload, velocity, boost, learned.")
+            raise wrong(f"There is no factor {name!r}: use capability, workload, velocity, boost, learned.")
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 5:
-            raise ValidationError(f"The weight of {name} is a number from 0 to 5.")
+            raise wrong(f"The weight of {name} is a number from 0 to 5.")
 
 
 class PolicyVersion(Timestamped, Versioned):

@@ -14,6 +14,7 @@ from typing import Any
 import re2
 from django.core.exceptions import ValidationError
 
+from hopper.common.errors import wrong
 from hopper.common.fields import normalise_tag
 from routing.policy.types import TaskView
 
@@ -133,7 +134,7 @@ def read_rules(data: Any) -> list[Rule]:
             name = entry.get("name", "") if isinstance(entry, dict) else ""
             errors.append(f"Rule {number}{f' ({name})' if name else ''}: {' '.join(error.messages)}")
     if errors:
-        raise ValidationError(errors)
+        raise ValidationError([wrong(error) for error in errors])
     return rules
 
 
@@ -145,7 +146,7 @@ def _read_rule(entry: Any) -> Rule:
         raise ValidationError("A rule is an object.")
     unknown = sorted(str(key) for key in set(entry) - KNOWN)
     if unknown:
-        raise ValidationError(f"There is no key {unknown[0]!r}. Known: {', '.join(sorted(KNOWN))}.")
+        raise wrong(f"There is no key {unknown[0]!r}. Known: {', '.join(sorted(KNOWN))}.")
     name, project, weight = entry.get("name"), entry.get("project"), entry.get("weight", 0.8)
     if not isinstance(name, str) or not name.strip():
         raise ValidationError("Give it a name: explanations show it.")
@@ -161,19 +162,19 @@ def _read_rule(entry: Any) -> Rule:
 
 def _read_condition(data: Any, depth: int = 0) -> Condition:
     if depth > MOST_CONDITIONS:
-        raise ValidationError(f"Conditions are nested deeper than {MOST_CONDITIONS} levels.")
+        raise wrong(f"Conditions are nested deeper than {MOST_CONDITIONS} levels.")
     if not isinstance(data, dict) or len(data) != 1:
-        raise ValidationError(f"`when` has one key, one of: {', '.join(READERS)}.")
+        raise wrong(f"`when` has one key, one of: {', '.join(READERS)}.")
     ((kind, value),) = data.items()
     if kind not in READERS:
-        raise ValidationError(f"There is no condition {kind!r}. Known: {', '.join(READERS)}.")
+        raise wrong(f"There is no condition {kind!r}. Known: {', '.join(READERS)}.")
     return READERS[kind](value, depth)
 
 
 def _words(value: Any, what: str) -> list[str]:
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) and word.strip() for word in words) or not words:
-        raise ValidationError(f"{what} is a word or a list of words, and not empty.")
+        raise wrong(f"{what} is a word or a list of words, and not empty.")
     return [word.strip().casefold() for word in words]
 
 
@@ -204,7 +205,7 @@ def _all_tags(value: Any, depth: int) -> Condition:
 def _priority(value: Any, depth: int) -> Condition:
     wanted = set(_words(value, "priority"))
     if wanted - set(PRIORITIES):
-        raise ValidationError(f"A priority is one of {', '.join(PRIORITIES)}.")
+        raise wrong(f"A priority is one of {', '.join(PRIORITIES)}.")
     return Condition(lambda seen: float(seen.task.priority in wanted), None)
 
 
@@ -216,13 +217,13 @@ def _requester(value: Any, depth: int) -> Condition:
 def _pattern(value: Any, depth: int) -> Condition:
     """A regular expression by re2: linear time, so no pattern can hang a decision."""
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_PATTERN:
-        raise ValidationError(f"A pattern is a text of 1 to {LONGEST_PATTERN} characters.")
+        raise wrong(f"A pattern is a text of 1 to {LONGEST_PATTERN} characters.")
     options = re2.Options()
     options.log_errors, options.max_mem, options.case_sensitive = False, 1 << 20, False
     try:
         compiled = re2.compile(value, options)
     except re2.error as error:
-        raise ValidationError(
+        raise wrong(
             f"{value!r} is no pattern for re2 ({error}); look-around and back-references do not exist there."
         ) from error
     return Condition(lambda seen: float(compiled.search(seen.text) is not None), None)
@@ -230,7 +231,7 @@ def _pattern(value: Any, depth: int) -> Condition:
 
 def _several(value: Any, depth: int, kind: str) -> list[Condition]:
     if not isinstance(value, list) or not value:
-        raise ValidationError(f"`{kind}` is a list of conditions, and not empty.")
+        raise wrong(f"`{kind}` is a list of conditions, and not empty.")
     return [_read_condition(item, depth + 1) for item in value]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, ValidationError
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, JsonResponse
 from drf_spectacular.openapi import AutoSchema as PlainAutoSchema
@@ -35,7 +35,9 @@ class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         match exc:
             case Invalid():
-                return exceptions.ValidationError(exc.errors)
+                whole = {WHOLE_BODY: exc.errors[NON_FIELD_ERRORS]} if NON_FIELD_ERRORS in exc.errors else {}
+                named = {name: texts for name, texts in exc.errors.items() if name != NON_FIELD_ERRORS}
+                return exceptions.ValidationError({**named, **whole})
             case HopperError(status=400):
                 return exceptions.ValidationError({exc.field or WHOLE_BODY: [exc.message]}, code=exc.code)
             case HopperError():
@@ -63,12 +65,13 @@ class ProblemFormatter(ExceptionFormatter):
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         first = error_response.errors[0]
         status = self.exc.status_code
+        code = first.code or "invalid"
         document: dict[str, Any] = {
-            "type": f"urn:hopper:problem:{first.code}",
+            "type": f"urn:hopper:problem:{code}",
             "title": TITLES.get(status, "Refused"),
             "status": status,
             "detail": first.detail,
-            "code": first.code,
+            "code": code,
         }
         if status == exceptions.ValidationError.status_code and not isinstance(self.exc, exceptions.ParseError):
             fields: dict[str, list[str]] = {}

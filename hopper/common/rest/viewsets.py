@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework import status, viewsets
@@ -44,7 +45,7 @@ class ScopedViewSet(viewsets.GenericViewSet):
     def pages(self, rows: QuerySet) -> Response:
         """Answer with one page of the rows."""
         shown = self.list_serializer_class or self.serializer_class
-        return self.get_paginated_response(shown.show_all(self.paginate_queryset(rows)))
+        return self.get_paginated_response(shown.show_all(self.paginate_queryset(rows) or ()))
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         if self.action == "list" and self.list_serializer_class:
@@ -79,10 +80,10 @@ class ScopedViewSet(viewsets.GenericViewSet):
     def get_object(self) -> Any:
         """Return the row that the address names, whatever the list filters say."""
         key = str(self.kwargs[self.lookup_url_kwarg or self.lookup_field])
-        row = self.get_queryset().filter(pk=key).first()
-        if row is None:
-            raise Http404
-        return row
+        try:
+            return self.get_queryset().get(pk=key)
+        except (ObjectDoesNotExist, ValueError) as error:  # a word for a number
+            raise Http404 from error
 
 
 class ReadViewSet(ScopedViewSet):

@@ -20,7 +20,6 @@ REFUSED = [
     ("/tasks", "colour", "red", "There is no such filter here. Known: count, created_after"),
     ("/tasks", "status__in", "pending", "There is no such filter here"),
     ("/tasks/ready", "colour", "red", "There is no such filter here"),
-    ("/tasks/search", "colour", "red", "There is no such filter here"),
     ("/projects", "colour", "red", "There is no such filter here"),
     ("/projects/active", "colour", "red", "There is no such filter here"),
     ("/instances", "colour", "red", "There is no such filter here"),
