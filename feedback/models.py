@@ -93,4 +93,7 @@ class TaskFeedback(Timestamped, Versioned):
 
 
 def _seconds(text: str | None) -> int | None:
-    return round(read_duration(text).total_seconds()) if text else None
+    try:
+        return round(read_duration(text).total_seconds()) if text else None
+    except ValidationError:
+        return None  # the column's own check says what is wrong

@@ -43,8 +43,8 @@ def review_queue(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest) -> None:
-    task = Task.objects.filter(pk=request.POST.get("task", "")).first()
-    project = Project.objects.filter(pk=request.POST.get("project", "")).first()
+    task = Task.objects.filter(pk=_given(request, "task")).first()
+    project = Project.objects.filter(pk=_given(request, "project")).first()
     if task is None or project is None:
         messages.error(request, "Choose a project for the task; it may have been answered or deleted meanwhile.")
         return
@@ -54,6 +54,10 @@ def _answer(request: HttpRequest) -> None:
         messages.error(request, error.message)
     else:
         messages.success(request, f"“{task}” went to {project}. Hopper has learned from it.")
+
+
+def _given(request: HttpRequest, name: str) -> str:
+    return request.POST.get(name, "").replace("\x00", "")  # PostgreSQL takes no NUL, not even to look for
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

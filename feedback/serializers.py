@@ -16,7 +16,7 @@ class FeedbackSerializer(LeanSerializer):
     class Meta:
         model = TaskFeedback
         fields = [
-            "task", *WRITABLE, "estimated_seconds", "actual_seconds", "given_by", "source", "created_at",
+            "task_id", *WRITABLE, "estimated_seconds", "actual_seconds", "given_by", "source", "created_at",
             "updated_at", "version",
         ]  # fmt: skip
         read_only_fields = fields

@@ -14,7 +14,7 @@ class InstanceSerializer(LeanSerializer):
     class Meta:
         model = Instance
         fields = [
-            "id", "name", "scope", "instance_type", "status", "parent", "config", "description",
+            "id", "name", "scope", "instance_type", "status", "parent_id", "config", "description",
             "created_by", "terminated_at", "created_at", "updated_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
@@ -27,7 +27,7 @@ class InstanceInput(StrictModelSerializer):
 
     class Meta:
         model = Instance
-        fields = ["id", "name", "scope", "instance_type", "status", "parent", "config", "description"]
+        fields = ["id", "name", "scope", "instance_type", "status", "parent_id", "config", "description"]
         validators = ()
 
     def validate(self, attrs: dict) -> dict:

@@ -7,7 +7,7 @@ from projects.querysets import EVERY
 WRITABLE = [
     "name", "slug", "repository", "capabilities", "tags", "executor_type", "executor_config", "auto_claim",
     "priority_boost", "velocity", "sla", "capacity", "capacity_cost", "webhook_url", "api_endpoint", "sync_config",
-    "instance", "is_active",
+    "instance_id", "is_active",
 ]  # fmt: skip
 
 

@@ -10,8 +10,8 @@ class DecisionSerializer(LeanSerializer):
     class Meta:
         model = Decision
         fields = [
-            "task", "project", "instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by",
-            "decided_at", "decision_time_ms", "workload_snapshot", "context", "episode", "policy_version",
+            "task_id", "project", "instance_id", "confidence", "reasoning", "alternatives", "outcome", "decided_by",
+            "decided_at", "decision_time_ms", "workload_snapshot", "context", "episode_id", "policy_version_id",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -22,7 +22,7 @@ class EpisodeSerializer(LeanSerializer):
     class Meta:
         model = Episode
         fields = [
-            "id", "task", "tags", "chosen_scope", "chosen_instance", "chosen_project", "confidence", "strategy",
+            "id", "task_id", "tags", "chosen_scope", "chosen_instance", "chosen_project", "confidence", "strategy",
             "decision_factors", "outcome_success", "source", "source_instance_id", "routed_at", "completed_at",
         ]  # fmt: skip
         read_only_fields = fields
@@ -59,7 +59,7 @@ class DelegationSerializer(LeanSerializer):
     class Meta:
         model = Delegation
         fields = [
-            "id", "task", "source_instance", "target_instance", "delegation_type", "status", "reason", "result",
+            "id", "task_id", "source_instance_id", "target_instance_id", "delegation_type", "status", "reason", "result",
             "expires_at", "delegated_at", "accepted_at", "completed_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
@@ -70,7 +70,9 @@ class DelegationInput(StrictModelSerializer):
 
     class Meta:
         model = Delegation
-        fields = ["task", "source_instance", "target_instance", "delegation_type", "reason", "result", "expires_at"]
+        fields = [
+            "task_id", "source_instance_id", "target_instance_id", "delegation_type", "reason", "result", "expires_at",
+        ]  # fmt: skip
         validators = ()
 
 
@@ -98,7 +100,7 @@ class VersionSerializer(LeanSerializer):
     class Meta:
         model = PolicyVersion
         fields = [
-            "id", "policy", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at",
+            "id", "policy_id", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at",
             "created_at", "version",
         ]  # fmt: skip
         read_only_fields = fields

@@ -7,7 +7,7 @@ class MappingSerializer(LeanSerializer):
 
     class Meta:
         model = ExternalMapping
-        fields = ["task", "platform", "external_id", "external_url", "created_at", "updated_at", "version"]
+        fields = ["task_id", "platform", "external_id", "external_url", "created_at", "updated_at", "version"]
         read_only_fields = fields
 
 

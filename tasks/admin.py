@@ -1,7 +1,7 @@
 from typing import Any
 
-from django.contrib import admin
-from django.db import models
+from django.contrib import admin, messages
+from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.decorators import display
@@ -44,7 +44,7 @@ class TaskAdmin(OperatedAdmin):
     date_hierarchy = "created_at"
     change_form_outer_before_template = "admin/tasks/task/decision.html"
     change_form_outer_after_template = "admin/tasks/task/timeline.html"
-    routed = ["status", "routing_confidence", "routing_reasoning", "review_required", "route_after"]
+    routed = ["status", "confidence", "routing_reasoning", "review_required", "route_after"]
     worked = ["lease_owner", "lease_until", "fence", "attempts", "result", "failure_reason"]
     times = ["created_at", "updated_at", "started_at", "finished_at", "failed_at", "version"]
     elsewhere = ["external_platform", "external_id", "external_url"]
@@ -99,10 +99,15 @@ class TaskAdmin(OperatedAdmin):
         operations.delete_task(task=row, actor=actor)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        obj.refresh_from_db()
-        if obj.routing_reasoning:
-            self.message_user(request, obj.routing_reasoning)
+        transaction.on_commit(lambda: self._tell_where_it_went(request, obj))  # after the doorbell's own turn
         return super().log_addition(request, obj, message)
+
+    def _tell_where_it_went(self, request: HttpRequest, task: Task) -> None:
+        task.refresh_from_db()
+        if task.review_required:
+            self.message_user(request, f"It waits for your review. {task.routing_reasoning}", messages.WARNING)
+        elif task.routing_reasoning:
+            self.message_user(request, f"It went to {task.project or task.instance}. {task.routing_reasoning}")
 
     def _each(self, request: HttpRequest, queryset: models.QuerySet, verb: Any, past: str) -> None:
         done = self.act(request, queryset, verb)

@@ -13,7 +13,7 @@ from tasks.models import Task, TaskClaim, TaskDependency
 from tasks.operations.intake import BY_VERBS
 
 WRITABLE = [
-    "id", "title", "description", "project", "instance", "parent", "status", "priority", "requester", "owner", "source",
+    "id", "title", "description", "project", "instance_id", "parent_id", "status", "priority", "requester", "owner", "source",
     "source_instance_id", "conversation_id", "context", "tags", "required_capabilities", "executor_preference",
     "velocity_requirement", "estimated_effort", "due_at", "defer_until", "max_attempts", "depends_on",
 ]  # fmt: skip
@@ -149,7 +149,7 @@ class DependencySerializer(LeanSerializer):
 
     class Meta:
         model = TaskDependency
-        fields = ["task", "depends_on", "kind", "created_at"]
+        fields = ["task_id", "depends_on", "kind", "created_at"]
         read_only_fields = fields
 
 
@@ -165,5 +165,5 @@ class ClaimSerializer(LeanSerializer):
 
     class Meta:
         model = TaskClaim
-        fields = ["task", "owner", "fence", "taken_at", "released_at", "why"]
+        fields = ["task_id", "owner", "fence", "taken_at", "released_at", "why"]
         read_only_fields = fields

@@ -79,8 +79,8 @@ class TestFeedback:
         client = api()
         client.post(path, was_good_match=False)
         for query, wanted in [
-            ("", 1), ("?was_good_match=false", 1), ("?was_good_match=true", 0), ("?project=web", 1), ("?project=data", 0),
-            ("?given_by=administrator", 1), ("?source=review", 0),
+            ("", 1), ("?was_good_match=false", 1), ("?was_good_match=true", 0), ("?project=web", 1),
+            ("?project=data", 0), ("?given_by=administrator", 1), ("?source=review", 0),
         ]:  # fmt: skip
             assert len(client.get(f"/feedback{query}").json()["results"]) == wanted, query
 
@@ -129,8 +129,9 @@ class TestTheReviewQueue:
         ProjectFactory(name="Über uns", slug="ueber-uns")
         instance = InstanceFactory(name="Data team")
         client = api("operator")
-        assert client.post(f"/review/{in_review().pk}", project="ueber-uns").json()["project"] == "Über uns"
-        assert client.post(f"/review/{in_review().pk}", instance="Data team").json()["instance"] == instance.pk
+        first, second = in_review(title="stamps"), in_review(title="coins")
+        assert client.post(f"/review/{first.pk}", project="ueber-uns").json()["project"] == "Über uns"
+        assert client.post(f"/review/{second.pk}", instance="Data team").json()["instance_id"] == instance.pk
 
     @pytest.mark.parametrize(
         ("body", "field"),

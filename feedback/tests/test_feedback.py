@@ -6,7 +6,7 @@ from hopper.common.errors import Invalid
 from hopper.events.models import Event
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
-from routing.models import EpisodeJudgement
+from routing.models import Episode, EpisodeJudgement
 from routing.operations import assign_task, route_task
 from routing.tests.factories import make_projects
 from routing.tests.sql import insert, refuses
@@ -77,7 +77,7 @@ class TestAWrongMatch:
     def test_may_not_know_where_it_belonged(self, task):
         judge(task, good=False)
         assert lesson() == (None, 0.0)
-        assert task.decision.episode.outcome_success is False
+        assert Episode.objects.get(task=task).outcome_success is False
 
     def test_cannot_name_what_is_not_there(self, task):
         with pytest.raises(Invalid, match="There is no project and no instance 'nowhere'"):
@@ -103,6 +103,7 @@ class TestAJudgement:
             ({"complexity_rating": 11}, "complexity_rating", "Send a whole number from 1 to 10."),
             ({"actual_duration": "soon"}, "actual_duration", "'soon' is no duration: write it like PT4H or 4h 30m."),
             ({"estimated_duration": "0h"}, "estimated_duration", "'0h' is no time at all: a duration is above zero."),
+            ({"actual_duration": "9999w"}, "actual_duration", "'9999w' is too long: a duration is at most 10000 days."),
             ({"unexpected_blockers": "rain"}, "unexpected_blockers", "Send a list of texts."),
             ({"required_skills_not_tagged": {}}, "required_skills_not_tagged", "Send a list of texts."),
         ],

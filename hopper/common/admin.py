@@ -118,6 +118,12 @@ class OperatedAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
         """Do nothing: the form has called the operation already."""
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Let rows that nobody edits go with the row they belong to; the operation has the last word."""
+        found, counts, needed, protected = super().get_deleted_objects(objs, request)
+        looked_at = {model for model, page in self.admin_site._registry.items() if isinstance(page, ReadOnlyAdmin)}
+        return found, counts, set(needed) - {model._meta.verbose_name for model in looked_at}, protected
+
     def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
         self.delete_row(obj, actor=request.user.get_username())
 

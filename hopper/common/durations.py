@@ -34,7 +34,7 @@ def read_duration(text: str) -> timedelta:
 def _read(words: str) -> timedelta | None:
     if words and not PARTS.sub("", words).strip():
         return timedelta(seconds=sum(float(n) * SECONDS[unit.lower()] for n, unit in PARTS.findall(words)))
-    return parse_duration(words) if words.upper().startswith("P") else None
+    return parse_duration(words.upper()) if words.upper().startswith("P") else None
 
 
 def check_duration(value: object) -> None:

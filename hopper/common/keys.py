@@ -87,8 +87,10 @@ def change_key(*, key: ApiKey, **changes: Any) -> ApiKey:
     return key
 
 
+@transaction.atomic
 def revoke_key(*, key: ApiKey) -> ApiKey:
     """Make the key useless from now on; revoking twice keeps the first time."""
+    key = ApiKey.objects.select_for_update().get(pk=key.pk)
     return change_key(key=key, revoked_at=key.revoked_at or timezone.now())
 
 

@@ -43,9 +43,11 @@ class TestEveryDoor:
 
     def test_is_found(self):
         assert len(DOORS) > 70
-        assert {"post /tasks/unknown/claim", "get /instances/tree", "delete /tasks/unknown/dependencies/unknown"} <= set(
-            NAMES
-        )
+        assert {
+            "post /tasks/unknown/claim",
+            "get /instances/tree",
+            "delete /tasks/unknown/dependencies/unknown",
+        } <= set(NAMES)
         assert "post /policies/unknown/versions/1/activate" in NAMES
 
     @pytest.mark.parametrize(("viewset", "action", "method", "path"), DOORS, ids=NAMES)
@@ -106,7 +108,7 @@ LISTS = ["tasks", "projects", "instances", "decisions", "episodes", "patterns", 
 
 def keys_in(client, path):
     rows = client.get(path).json()["results"]
-    return {row.get("id") or row.get("name") or row.get("task") for row in rows}
+    return {row.get("id") or row.get("name") or row.get("task_id") for row in rows}
 
 
 @pytest.mark.usefixtures("two_houses")
@@ -181,8 +183,9 @@ class TestALimitedKey:
     @pytest.mark.parametrize(
         ("path", "field", "foreign"),
         [
-            ("/tasks", "project", "theirs"), ("/tasks", "parent", "theirs-task"), ("/routing/suggest", "project", "theirs"),
-            ("/delegations", "task", "theirs-task"),
+            ("/tasks", "project", "theirs"), ("/tasks", "parent_id", "theirs-task"),
+            ("/routing/suggest", "project", "theirs"),
+            ("/delegations", "task_id", "theirs-task"),
         ],
     )  # fmt: skip
     def test_of_a_project_cannot_name_a_foreign_row(self, api, path, field, foreign):
@@ -219,7 +222,7 @@ class TestALimitedKey:
         client = api(instances=["near"])
 
         with nothing_stored():
-            refused(client.patch("/instances/below", parent="far"), 400, "parent")
+            refused(client.patch("/instances/below", parent_id="far"), 400, "parent_id")
 
     def test_counts_only_its_own(self, api):
         assert api(projects=["ours"]).get("/tasks/stats").json()["total"] == 1

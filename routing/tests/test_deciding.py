@@ -6,10 +6,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from hopper.common.errors import Invalid
 from hopper.events.models import Event
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
+from projects.models import Project
 from projects.operations import change_project
 from projects.tests.factories import ProjectFactory
 from routing.models import Decision, Episode
@@ -125,6 +125,13 @@ class TestRouting:
         change_project(project=web, is_active=False, actor="ada")
         assert not suggest_for(task=TaskFactory(required_capabilities={"python": 1})).is_routed
 
+    def test_sees_a_change_that_was_committed_late(self):
+        make_projects("web", "data", capabilities={"python": 4})
+        assert len(suggest_for(task=Task(title="x")).ranked) == 2
+        late = Project.objects.filter(pk="web")
+        late.update(is_active=False, version=2)  # its time is before that of a change seen already
+        assert [place.project for place in suggest_for(task=Task(title="x")).ranked] == ["data"]
+
     def test_counts_what_projects_hold_now(self):
         make_projects("a", "b", capabilities={"python": 4}, capacity=1)
         held = TaskFactory(project_id="a")
@@ -157,7 +164,7 @@ class TestRouting:
 
     def test_never_sends_back_to_review_what_has_been_routed(self):
         task = TaskFactory(routed=True)
-        with pytest.raises(TransitionNotAllowed, match="only a pending task waits for a person"):
+        with pytest.raises(TransitionNotAllowed, match="only a pending task"):
             hold_for_review(task=task, confidence=0.1, reasoning="?", actor="router")
 
     def test_replaces_the_decision_and_keeps_every_episode(self):
@@ -173,39 +180,6 @@ class TestRouting:
             first.created_at,
         )
         assert [e.chosen_project for e in Episode.objects.for_task(task)] == [None, "b"]
-
-
-class TestAssigning:
-    def test_lets_a_person_decide(self):
-        instance = InstanceFactory()
-        (project,) = make_projects("web", instance=instance)
-        task = TaskFactory()
-        decision = assign_task(task=task, project=project, actor="ada", reason="she knows")
-        assert (decision.project, decision.instance, decision.decided_by) == (project, instance, "human")
-        assert (decision.confidence, decision.reasoning) == (1.0, "ada chose web: she knows")
-
-    def test_may_name_an_instance_alone(self):
-        instance = InstanceFactory(id="b-1")
-        assert assign_task(task=TaskFactory(), instance=instance, actor="ada").instance == instance
-
-    def test_refuses_to_name_nothing(self):
-        with pytest.raises(Invalid, match="Name the project or the instance"):
-            assign_task(task=TaskFactory(), actor="ada")
-
-    def test_refuses_a_place_that_takes_no_work(self):
-        paused = InstanceFactory(name="b", status=Instance.Status.PAUSED)
-        for place, why in [
-            ({"project": ProjectFactory(name="off", is_active=False)}, "off is inactive"),
-            ({"project": ProjectFactory(name="p", instance=paused)}, "p is served by an instance that is paused"),
-            ({"instance": paused}, "b is paused"),
-        ]:
-            with pytest.raises(Invalid, match=why):
-                assign_task(task=TaskFactory(), actor="ada", **place)
-        assert not Decision.objects.exists()
-
-    def test_refuses_a_task_past_routing(self):
-        with pytest.raises(TransitionNotAllowed):
-            assign_task(task=TaskFactory(routed=True), project=ProjectFactory(), actor="ada")
 
 
 class TestSuggesting:

@@ -3,7 +3,7 @@ import pytest
 from routing.learning.fit import Example, fit
 from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
 from routing.learning.model import Model
-from routing.policy.types import TaskView, text_of
+from routing.policy.types import Candidate, TaskView, text_of
 from routing.strategies import Learned
 from routing.tests.factories import TOPICS, choose, policy, roster
 
@@ -100,6 +100,13 @@ class TestAFittedMemory:
         choice = decide(fitted(), "the login page is broken", roster("data", "infra"))
         assert choice.outcome == "abstained"
         assert choice.evidence["elsewhere"] > 0.5
+
+    def test_does_not_count_the_share_of_a_place_that_lacks_the_skill(self):
+        places = roster(Candidate("web", capabilities={"css": 5}), Candidate("data", capabilities={"sql": 3}))
+        task = TaskView("the login page is broken", required={"sql": 1})
+        choice = choose(task, places, learned=[Learned(fitted())])
+        assert (choice.outcome, choice.best.project) == ("routed", "data")
+        assert choice.evidence["elsewhere"] < 0.4
 
     def test_does_not_route_by_a_model_that_the_policy_gives_no_weight(self):
         choice = decide(fitted(), "the login page is broken", roster("data"), policy(learned=0))

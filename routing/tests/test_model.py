@@ -85,6 +85,12 @@ class TestAFittedModel:
         arrays, metrics = fit([Example("login", "web", 1.0, "e")])
         assert (arrays.projects.tolist(), metrics["examples"]) == (["web"], 1)
 
+    def test_takes_no_other_text_for_its_own_when_it_knows_one_place_alone(self):
+        model = Model(fit([Example("login page shows an error", "web", 1.0, "e")])[0])
+        for text, is_known in [("login error", True), ("invoice table needs an index", False), ("日本語", False)]:
+            shares, _, familiarity = ask(model, text)
+            assert (shares, model.is_known(familiarity)) == ({"web": 1.0}, is_known)
+
 
 class TestArrays:
     def test_come_back_from_bytes_as_they_were(self):

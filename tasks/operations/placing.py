@@ -22,7 +22,7 @@ def place_task(
 
     :raises TransitionNotAllowed: if the task is past routing
     """
-    task = log.lock_row(task)
+    task = _stands(log.lock_row(task), Task.Status.PENDING)
     task.move_to(Task.Status.ROUTED)
     task.project, task.instance = project, instance
     task.routing_confidence, task.routing_reasoning = confidence, reasoning
@@ -37,39 +37,52 @@ def hold_for_review(*, task: Task, confidence: float, reasoning: str, actor: str
 
     :raises TransitionNotAllowed: if the task is no longer pending
     """
-    task = log.lock_row(task)
-    if task.status != Task.Status.PENDING:
-        raise TransitionNotAllowed(f"The task is {task.status}; only a pending task waits for a person.")
+    task = _stands(log.lock_row(task), Task.Status.PENDING)
     task.routing_confidence, task.routing_reasoning, task.review_required = confidence, reasoning, True
     return log.save_row(task, kind="task.review_requested", actor=actor, confidence=confidence, **payload)
 
 
 @transaction.atomic
 def return_to_routing(*, task: Task, actor: str, route_after: datetime | None = None) -> Task:
-    """Take back where the task was placed, so that it is routed anew."""
-    task = log.lock_row(task)
+    """Take back where the task was placed, so that it is routed anew.
+
+    :raises TransitionNotAllowed: if it is not routed
+    """
+    task = _stands(log.lock_row(task), Task.Status.ROUTED)
     task.move_to(Task.Status.PENDING)
     task.project = task.instance = None
     task.review_required, task.route_after = False, route_after
     return log.save_row(task, kind="task.returned", actor=actor)
 
 
+@transaction.atomic
 def block_task(*, task: Task, actor: str, reason: str = "") -> Task:
     """Park a task: nobody holds it and nobody may claim it."""
-    return _park(task, Task.Status.BLOCKED, "task.blocked", actor, reason)
-
-
-def unblock_task(*, task: Task, actor: str) -> Task:
-    """Let a parked task be claimed again."""
-    return _park(task, Task.Status.ROUTED, "task.unblocked", actor)
+    task = log.lock_row(task)
+    task.move_to(Task.Status.BLOCKED)
+    close_claims(task, why="blocked")
+    return log.save_row(task, kind="task.blocked", actor=actor, reason=reason)
 
 
 @transaction.atomic
-def _park(task: Task, status: str, kind: str, actor: str, reason: str = "") -> Task:
-    task = log.lock_row(task)
-    task.move_to(status)
-    close_claims(task, why="blocked")
-    return log.save_row(task, kind=kind, actor=actor, reason=reason)
+def unblock_task(*, task: Task, actor: str) -> Task:
+    """Let a parked task be claimed again.
+
+    :raises TransitionNotAllowed: if it is not blocked
+    """
+    task = _stands(log.lock_row(task), Task.Status.BLOCKED)
+    task.move_to(Task.Status.ROUTED)
+    return log.save_row(task, kind="task.unblocked", actor=actor)
+
+
+def _stands(task: Task, status: Task.Status) -> Task:
+    """Return the task if it stands there: the lifecycle lets others make the move by verbs of their own.
+
+    :raises TransitionNotAllowed: if it stands elsewhere
+    """
+    if task.status != status:
+        raise TransitionNotAllowed(f"The task is {task.status}; only a {status} task can do this.", status=task.status)
+    return task
 
 
 @transaction.atomic
@@ -84,8 +97,11 @@ def cancel_task(*, task: Task, actor: str, reason: str = "") -> Task:
 
 @transaction.atomic
 def retry_task(*, task: Task, actor: str) -> Task:
-    """Send a failed task round again, with all its attempts."""
-    task = log.lock_row(task)
+    """Send a failed task round again, with all its attempts.
+
+    :raises TransitionNotAllowed: if it has not failed
+    """
+    task = _stands(log.lock_row(task), Task.Status.FAILED)
     task.move_to(Task.Status.PENDING)
     task.attempts, task.failed_at, task.failure_reason = 0, None, None
     task.project = task.instance = None

@@ -35,9 +35,11 @@ class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         match exc:
             case Invalid():
-                whole = {WHOLE_BODY: exc.errors[NON_FIELD_ERRORS]} if NON_FIELD_ERRORS in exc.errors else {}
-                named = {name: texts for name, texts in exc.errors.items() if name != NON_FIELD_ERRORS}
-                return exceptions.ValidationError({**named, **whole})
+                serializer = getattr(self.context.get("view"), "write_serializer_class", None)
+                errors = serializer.client_names(exc.errors) if serializer else exc.errors
+                return exceptions.ValidationError(
+                    {WHOLE_BODY if name == NON_FIELD_ERRORS else name: texts for name, texts in errors.items()}
+                )
             case HopperError(status=400):
                 return exceptions.ValidationError({exc.field or WHOLE_BODY: [exc.message]}, code=exc.code)
             case HopperError():

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import models
 from rest_framework import serializers
+from rest_framework.utils.model_meta import get_field_info
 
 from hopper.common.fields import Levels, Tags, normalise_levels, normalise_tags
 
@@ -117,13 +118,25 @@ class StrictSerializer(serializers.Serializer):
         finally:
             kept.instance = None
 
+    @classmethod
+    def client_names(cls, errors: dict[str, Any]) -> dict[str, Any]:
+        """Return the errors of an operation under the names that a client knows."""
+        names = {field.source: name for name, field in _kept_serializer(cls).fields.items()}
+        return {names.get(name, name): texts for name, texts in errors.items()}
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict):
+            data = self._with_column_names(data)
             writable = {name for name, field in self.fields.items() if not field.read_only}
             unknown = sorted(set(data) - writable)
             if unknown:
                 raise serializers.ValidationError({name: [self.refusal(name)] for name in unknown})
         return super().to_internal_value(data)
+
+    def _with_column_names(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Accept `parent` for `parent_id`, as long as only one of them is sent."""
+        long = {name.removesuffix("_id"): name for name in self.fields if name.endswith("_id")}
+        return {long.get(name, name) if long.get(name) not in data else name: value for name, value in data.items()}
 
     def refusal(self, name: str) -> str:
         """Return the sentence for a field that may not be sent."""
@@ -149,6 +162,14 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer):
     }
 
     serializer_related_field = KnownRowField
+
+    def build_property_field(self, field_name: str, model_class: Any) -> Any:
+        """Read and write a relation under its column's name: `parent_id` for `parent`."""
+        relation = get_field_info(model_class).relations.get(field_name.removesuffix("_id"))
+        if relation is None or issubclass(type(self), LeanSerializer):
+            return super().build_property_field(field_name, model_class)
+        field_class, options = self.build_relational_field(field_name.removesuffix("_id"), relation)
+        return field_class, {**options, "source": field_name.removesuffix("_id")}
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         if isinstance(model_field, Levels):

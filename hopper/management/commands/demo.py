@@ -101,9 +101,9 @@ def _invite(console: Console, port: int) -> None:
         "",
         f"1. Answer what Hopper was not sure about: {root}/admin/review/",
         "2. Let it route a task of yours:",
-        f"   curl -s {root}/api/v1/tasks {header} -d '{{\"title\": \"Rotate the signing keys\"}}'",
+        f'   curl -s {root}/api/v1/tasks {header} -d \'{{"title": "Rotate the signing keys"}}\'',
         "3. Ask without storing anything:",
-        f"   curl -s {root}/api/v1/routing/suggest {header} -d '{{\"title\": \"The search box ignores umlauts\"}}'",
+        f'   curl -s {root}/api/v1/routing/suggest {header} -d \'{{"title": "The search box ignores umlauts"}}\'',
         "",
         "Ctrl-C stops it.",
     ]

@@ -1,0 +1,69 @@
+"""Eight claimers, each a process of its own, for test_concurrency.py.
+
+They read `{"naive": [ids], "guarded": [ids]}` and look at every naive task. Once all of them have looked they
+claim, and answer with what each claimed by either way.
+"""
+
+import json
+import multiprocessing
+import sys
+
+import django
+from django.db import connection
+
+CLAIMERS = 8
+
+
+def look(keys):
+    """Return the tasks that a select finds free: the first half of a select-then-update claim."""
+    from tasks.models import Task
+
+    return [task for task in Task.objects.filter(pk__in=keys).order_by("pk") if task.status == Task.Status.ROUTED]
+
+
+def claim_naively(tasks, owner):
+    """Claim what was found free without looking again: the second half."""
+    from django.utils import timezone
+
+    from tasks.models import Task
+
+    claimed = {"status": Task.Status.CLAIMED, "lease_owner": owner, "lease_until": timezone.now()}
+    return [task.pk for task in tasks if Task.objects.filter(pk=task.pk).update(**claimed)]
+
+
+def claim(keys, owner):
+    """Return the ids that `claim_task` gave to this claimer, each with its fence."""
+    from tasks.operations import TaskNotClaimable, claim_task
+
+    won = []
+    for key in keys:
+        try:
+            won.append([key, claim_task(task_id=key, owner=owner).fence])
+        except TaskNotClaimable:
+            continue
+    return won
+
+
+def run(number, wanted, looked, answers):
+    owner = f"claimer {number}"
+    free = look(wanted["naive"])
+    connection.close()
+    looked.wait(timeout=60)
+    answers.put({"owner": owner, "naive": claim_naively(free, owner), "guarded": claim(wanted["guarded"], owner)})
+
+
+def main():
+    django.setup()
+    processes = multiprocessing.get_context("fork")
+    looked, answers = processes.Barrier(CLAIMERS), processes.Queue()
+    wanted = json.load(sys.stdin)
+    claimers = [processes.Process(target=run, args=(n, wanted, looked, answers), daemon=True) for n in range(CLAIMERS)]
+    for claimer in claimers:
+        claimer.start()
+    json.dump([answers.get(timeout=90) for _ in claimers], sys.stdout)
+    for claimer in claimers:
+        claimer.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,557 @@
+import pytest
+from django.contrib.auth.models import User
+
+from hopper.events.models import Event
+from hopper.testing import ApiClient
+from hopper.tests.refusals import nothing_stored, refused
+from projects.tests.factories import ProjectFactory
+from tasks import operations
+from tasks.models import Task
+from tasks.tests.factories import TaskFactory
+
+pytestmark = pytest.mark.django_db
+VERBS = "Status moves by verbs: POST /api/v1/tasks/{id}/claim, start, complete"
+
+# what is sent, the field at fault, and what the answer says of it
+WRONG = [
+    ({"title": "x" * 600}, "title", "no more than 500 characters"),
+    ({"title": ""}, "title", "may not be blank"),
+    ({"title": None}, "title", "may not be null"),
+    ({"titel": "a"}, "titel", "There is no field 'titel'"),
+    ({"tags": [5]}, "tags", "A tag is text"),
+    ({"tags": ["x" * 65]}, "tags", "use 1 to 64 printable characters"),
+    ({"tags": ['say "hi"']}, "tags", "without quotes"),
+    ({"tags": ["it's"]}, "tags", "without quotes"),
+    ({"tags": ["a\u0007b"]}, "tags", "use 1 to 64 printable characters"),
+    ({"tags": [""]}, "tags", "use 1 to 64 printable characters"),
+    ({"tags": [["api"]]}, "tags", "A tag is text"),
+    ({"tags": [f"t{n}" for n in range(65)]}, "tags", "keep the 64 that matter"),
+    ({"tags": "api"}, "tags", "list"),
+    ({"tags": {"api": True}}, "tags", "list"),
+    ({"tags": None}, "tags", "null"),
+    ({"project": "nowhere"}, "project", "There is no 'nowhere'"),
+    ({"instance_id": "nowhere"}, "instance_id", "There is no 'nowhere'"),
+    ({"parent_id": "nothing"}, "parent_id", "There is no 'nothing'"),
+    ({"depends_on": ["nothing"]}, "depends_on", "There is no task 'nothing'"),
+    ({"depends_on": "nothing"}, "depends_on", "Expected a list"),
+    ({"depends_on": [5]}, "depends_on.0", "Send a text in quotes"),
+    ({"status": "completed"}, "status", VERBS),
+    ({"status": "claimed"}, "status", VERBS),
+    ({"status": "nonsense"}, "status", VERBS),
+    ({"status": 5}, "status", VERBS),
+    ({"priority": "soon"}, "priority", "not a valid choice"),
+    ({"priority": ["high"]}, "priority", "not a valid choice"),
+    ({"priority": True}, "priority", "not a valid choice"),
+    ({"source": "moon"}, "source", "not a valid choice"),
+    ({"velocity_requirement": "now"}, "velocity_requirement", "not a valid choice"),
+    ({"due_at": "tomorrow"}, "due_at", "YYYY-MM-DDThh:mm"),
+    ({"due_at": 5}, "due_at", "YYYY-MM-DDThh:mm"),
+    ({"due_at": True}, "due_at", "YYYY-MM-DDThh:mm"),
+    ({"due_at": {}}, "due_at", "YYYY-MM-DDThh:mm"),
+    ({"due_at": "0001-01-01T00:00:00+14:00"}, "due_at", "out of range"),
+    ({"defer_until": "9999-12-31T23:59:59-14:00"}, "defer_until", "out of range"),
+    ({"required_capabilities": {"python": True}}, "required_capabilities", "a whole number from 1 to 5"),
+    ({"required_capabilities": {"python": 6}}, "required_capabilities", "a whole number from 1 to 5"),
+    ({"required_capabilities": "python"}, "required_capabilities", "Capabilities are a list"),
+    ({"max_attempts": True}, "max_attempts", "integer"),
+    ({"max_attempts": 0}, "max_attempts", "greater than or equal to 1"),
+    ({"description": "x" * 200_001}, "description", "no more than 200000"),
+    ({"requester": "x" * 101}, "requester", "no more than 100"),
+    ({"estimated_effort": 4}, "estimated_effort", "Send a text in quotes"),
+]  # fmt: skip
+WRONG_IDS = [
+    ("a b", "Use only letters"), ("a/b", "Use only letters"), ("é", "Use only letters"), ("", "blank"),
+    ("x" * 51, "no more than 50"), ("stats", "is an address of the API"), ("bulk", "is an address of the API"),
+    ("..", "is an address of the API"), (5, "Send a text in quotes"), (None, "null"),
+]  # fmt: skip
+
+
+class TestBadInput:
+    """Each a 400 that names the field and the remedy; nothing is stored."""
+
+    @pytest.mark.parametrize(("fields", "field", "said"), WRONG, ids=[f"{f} {str(v)[:40]}" for v, f, _ in WRONG])
+    def test_is_refused_when_a_task_is_created(self, api, fields, field, said):
+        client = api()
+
+        with nothing_stored():
+            assert said in refused(client.post("/tasks", **{"title": "a", **fields}), 400, field)
+
+    @pytest.mark.parametrize(("fields", "field", "said"), WRONG, ids=[f"{f} {str(v)[:40]}" for v, f, _ in WRONG])
+    def test_is_refused_when_a_task_is_changed(self, api, fields, field, said):
+        client = api()
+        TaskFactory(id="old", title="before")
+        before = Task.objects.values().get()
+
+        with nothing_stored():
+            assert said in refused(client.patch("/tasks/old", **fields), 400, field)
+            refused(client.put("/tasks/old", **{"title": "a", **fields}), 400, field)
+
+        assert Task.objects.values().get() == before
+
+    @pytest.mark.parametrize(("fields", "field", "said"), WRONG, ids=[f"{f} {str(v)[:40]}" for v, f, _ in WRONG])
+    def test_is_refused_in_bulk_with_the_number_of_the_row(self, api, fields, field, said):
+        client = api()
+        rows = [{"title": "fine"}, {"title": "a", **fields}]
+
+        with nothing_stored():
+            document = client.post("/tasks/bulk", create=rows).json()
+
+        assert document["status"] == 400
+        assert any(name.split(".")[-1] in field.split(".") for name in document["errors"])
+
+    @pytest.mark.parametrize(("fields", "field", "said"), WRONG[:12])
+    def test_is_refused_when_only_asked_for_a_suggestion(self, api, fields, field, said):
+        refused(api("viewer").post("/routing/suggest", **{"title": "a", **fields}), 400, field)
+
+    @pytest.mark.parametrize(("key", "said"), WRONG_IDS)
+    def test_is_refused_for_an_id(self, api, key, said):
+        client = api()
+
+        with nothing_stored():
+            assert said in refused(client.post("/tasks", title="a", id=key), 400, "id")
+
+    def test_is_an_id_that_is_taken(self, api):
+        client = api()
+        TaskFactory(id="taken")
+
+        with nothing_stored():
+            assert "already exists" in refused(client.post("/tasks", title="a", id="taken"), 400, "id")
+
+    def test_is_another_id_for_the_same_task(self, api):
+        client = api()
+        TaskFactory(id="old")
+
+        assert refused(client.patch("/tasks/old", id="new"), 400, "id") == "An id never changes."
+
+    @pytest.mark.parametrize("parent", ["top", "middle", "bottom"])
+    def test_is_a_parent_below(self, api, parent):
+        client = api()
+        top = TaskFactory(id="top")
+        TaskFactory(id="bottom", parent=TaskFactory(id="middle", parent=top))
+
+        with nothing_stored():
+            said = refused(client.patch("/tasks/top", parent_id=parent), 400, "parent_id")
+
+        assert f"Task {parent} is below this one" in said
+        assert Task.objects.get(pk="top").parent is None
+
+    @pytest.mark.parametrize("status", Task.Status.values)
+    def test_is_a_status_typed_by_hand(self, api, status):
+        client = api()
+        TaskFactory(id="placed", routed=True)
+
+        if status != "pending":
+            assert VERBS in refused(client.post("/tasks", title="a", status=status), 400, "status")
+        if status != "routed":
+            assert VERBS in refused(client.patch("/tasks/placed", status=status), 400, "status")
+
+    def test_is_not_the_status_that_it_has(self, api):
+        client = api()
+        client.post("/tasks?route=false", id="a", title="a", status="open")
+
+        assert client.patch("/tasks/a", status="pending", title="b").json()["title"] == "b"
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("get", "/tasks/%00"), ("get", "/tasks/a%00b/timeline"), ("delete", "/tasks/a/dependencies/%00"),
+            ("delete", "/tasks/a/external-mappings/%00"), ("get", "/projects/%00"), ("get", "/instances/%00/children"),
+        ],
+    )  # fmt: skip
+    def test_is_a_nul_in_the_address(self, api, method, path):
+        TaskFactory(id="a")
+
+        refused(api().raw(method, path, b""), 404)
+
+    @pytest.mark.parametrize("query", ["route=maybe", "route=", "route=%00"])
+    def test_is_a_flag_that_is_none(self, api, query):
+        client = api()
+
+        with nothing_stored():
+            assert refused(client.post(f"/tasks?{query}", title="a"), 400, "route") == "Send true or false."
+
+    def test_is_a_place_for_what_is_placed(self, api):
+        client, other = api(), ProjectFactory(name="other")
+        TaskFactory(id="placed", routed=True)
+
+        with nothing_stored():
+            assert "The task is routed" in refused(client.patch("/tasks/placed", project=other.pk), 400, "project")
+            assert "The task is routed" in refused(client.patch("/tasks/placed", project=None), 400, "project")
+
+
+class TestATask:
+    """The whole path, by HTTP."""
+
+    def test_goes_where_it_is_told(self, api, run_jobs):
+        ProjectFactory(name="sark")
+        client = api()
+
+        made = run_jobs(
+            client.post, "/tasks", title="Add MCP", tags=["MCP", "api"], priority="critical", project="sark"
+        )
+
+        assert made.status_code == 201
+        assert made["Location"] == f"/api/v1/tasks/{made.json()['id']}"
+        shown = client.get(f"/tasks/{made.json()['id']}").json()
+        assert (shown["status"], shown["project"], shown["priority"]) == ("routed", "sark", "urgent")
+        assert shown["tags"] == ["api", "mcp"]
+        assert shown["decision"]["decided_by"] == "explicit"
+
+    def test_is_told_apart_step_by_step_on_its_timeline(self, api):
+        client = api("executor", name="bot")
+        TaskFactory(id="a", routed=True)
+        fence = client.post("/tasks/a/claim").json()["fence"]
+        client.post("/tasks/a/start", fence=fence)
+        client.post("/tasks/a/complete", fence=fence, result={"pull": 42})
+
+        rows = client.get("/tasks/a/timeline").json()["results"]
+
+        assert [row["type"] for row in rows] == ["task.claimed", "task.started", "task.completed"]
+        assert [row["version"] for row in rows] == [2, 3, 4]
+        assert client.get("/tasks/a").json()["result"] == {"pull": 42}
+
+    def test_is_changed_and_deleted(self, api):
+        client = api()
+        client.post("/tasks?route=false", id="a", title="a")
+
+        assert client.patch("/tasks/a", tags=["bug"], owner="ada").json()["tags"] == ["bug"]
+        assert client.put("/tasks/a", title="b").json()["title"] == "b"
+        assert client.delete("/tasks/a").status_code == 204
+        refused(client.get("/tasks/a"), 404)
+        types = Event.objects.filter(aggregate_id="a").order_by("version").values_list("type", flat=True)
+        assert list(types) == ["task.stored", "task.changed", "task.changed", "task.deleted"]
+
+    def test_that_is_held_is_not_deleted(self, api):
+        client = api()
+        TaskFactory(id="a", routed=True)
+        client.post("/tasks/a/claim")
+
+        with nothing_stored():
+            assert "release or cancel it first" in refused(client.delete("/tasks/a"), 409)
+
+    def test_is_counted(self, api):
+        TaskFactory(routed=True)
+        TaskFactory()
+
+        counts = api("viewer").get("/tasks/stats").json()
+
+        assert (counts["total"], counts["routed"], counts["pending"], counts["failed"]) == (2, 1, 1, 0)
+
+    def test_is_found_by_its_words(self, api):
+        TaskFactory(id="a", title="Login error")
+        TaskFactory(id="b", title="Login")
+
+        assert [row["id"] for row in api().get("/tasks/search", q="ERROR login").json()["results"]] == ["a"]
+
+    def test_is_listed_once_it_may_be_claimed(self, api):
+        TaskFactory(id="a", routed=True)
+        TaskFactory(id="b")
+
+        assert [row["id"] for row in api().get("/tasks/ready").json()["results"]] == ["a"]
+
+    def test_is_found_with_a_slash_at_the_end_too(self, api):
+        TaskFactory(id="a")
+
+        assert api().get("/tasks/a/").json()["id"] == api().get("/tasks/").json()["results"][0]["id"] == "a"
+
+
+def person(**flags):
+    client = ApiClient()
+    client.http.force_login(User.objects.create_user("ada", **{"is_staff": True, **flags}))
+    return client
+
+
+class TestAClaim:
+    """One executor at a time, proven by a fence."""
+
+    def test_has_one_winner(self, api):
+        TaskFactory(id="a", routed=True)
+        first, second = api("executor", name="first"), api("executor", name="second")
+
+        won = first.post("/tasks/a/claim", executor="worker 1", lease_seconds=60).json()
+
+        assert (won["fence"], won["task"]["lease_owner"]) == (1, "first/worker 1")
+        assert won["lease_until"] == won["task"]["lease_until"]
+        with nothing_stored():
+            assert "Somebody holds this task already" in refused(second.post("/tasks/a/claim"), 409)
+
+    @pytest.mark.parametrize("step", ["heartbeat", "start", "complete", "fail", "release"])
+    @pytest.mark.parametrize("fence", [0, 2, 10**25])
+    def test_that_is_stale_changes_nothing(self, api, step, fence):
+        client = api("executor")
+        TaskFactory(id="a", routed=True)
+        client.post("/tasks/a/claim")
+        before = Task.objects.values().get()
+
+        with nothing_stored():
+            answer = client.post(f"/tasks/a/{step}", fence=fence)
+
+        assert "stop working on it and claim anew" in refused(answer, 409)
+        assert answer.json()["code"] == "lease_lost"
+        assert Task.objects.values().get() == before
+
+    @pytest.mark.parametrize("step", ["heartbeat", "start", "complete", "fail", "release"])
+    def test_of_somebody_else_changes_nothing(self, api, step):
+        TaskFactory(id="a", routed=True)
+        api("executor", name="first").post("/tasks/a/claim")
+        thief = api("executor", name="second")
+
+        with nothing_stored():
+            assert thief.post(f"/tasks/a/{step}", fence=1).json()["code"] == "lease_lost"
+
+    @pytest.mark.parametrize("step", ["heartbeat", "start", "complete", "fail", "release"])
+    @pytest.mark.parametrize("fence", [None, True, "1", 1.0, -1, []])
+    def test_of_a_program_names_its_fence(self, api, step, fence):
+        client = api("executor")
+        TaskFactory(id="a", routed=True)
+        client.post("/tasks/a/claim")
+        body = {} if fence is None else {"fence": fence}
+
+        with nothing_stored():
+            refused(client.post(f"/tasks/a/{step}", **body), 400, "fence")
+
+    def test_of_another_may_be_ended_by_an_operator(self, api):
+        TaskFactory(id="a", routed=True)
+        api("executor", name="first").post("/tasks/a/claim", executor="worker 1")
+
+        assert api("operator", name="second").post("/tasks/a/release", fence=1).json()["status"] == "routed"
+
+    @pytest.mark.parametrize(("step", "status"), [("start", "in_progress"), ("complete", "completed")])
+    def test_of_a_person_takes_one_step(self, step, status):
+        TaskFactory(id="a", routed=True)
+
+        done = person().post(f"/tasks/a/{step}").json()
+
+        assert (done["status"], done["fence"]) == (status, 1)
+        assert Event.objects.filter(type="task.claimed", actor="ada").exists()
+
+    @pytest.mark.parametrize("step", ["fail", "release", "heartbeat"])
+    def test_of_a_person_is_proven_for_every_other_step(self, step):
+        TaskFactory(id="a", routed=True)
+        client = person()
+
+        with nothing_stored():
+            refused(client.post(f"/tasks/a/{step}"), 400, "fence")
+
+    def test_waits_for_what_the_task_waits_for(self, api):
+        client = api()
+        TaskFactory(id="a", routed=True)
+        TaskFactory(id="first", routed=True)
+        client.post("/tasks/a/dependencies", depends_on="first")
+
+        with nothing_stored():
+            assert "waits for others to be completed first" in refused(client.post("/tasks/a/claim"), 409)
+        assert client.get("/tasks/a").json()["depends_on"] == ["first"]
+        assert client.get("/tasks/first").json()["blocks"] == ["a"]
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({"lease_seconds": 0}, "lease_seconds"), ({"lease_seconds": 86_401}, "lease_seconds"),
+            ({"lease_seconds": 10**25}, "lease_seconds"), ({"lease_seconds": True}, "lease_seconds"),
+            ({"lease_seconds": "60"}, "lease_seconds"), ({"executor": "x" * 101}, "executor"),
+            ({"executor": 5}, "executor"), ({"fence": 1}, "fence"),
+        ],
+    )  # fmt: skip
+    def test_is_refused_when_it_asks_for_something_odd(self, api, body, field):
+        client = api()
+        TaskFactory(id="a", routed=True)
+
+        with nothing_stored():
+            refused(client.post("/tasks/a/claim", **body), 400, field)
+
+
+class TestAVerb:
+    """What whoever runs it may do to a task."""
+
+    @pytest.mark.parametrize(
+        ("verb", "body", "status"),
+        [
+            ("cancel", {"reason": "not wanted"}, "cancelled"),
+            ("block", {"reason": ""}, "blocked"),
+            ("block", {}, "blocked"),
+        ],
+    )
+    def test_moves_it(self, api, verb, body, status):
+        TaskFactory(id="a", routed=True)
+
+        assert api().post(f"/tasks/a/{verb}", **body).json()["status"] == status
+
+    def test_sends_it_round_again(self, api):
+        client = api()
+        TaskFactory(id="a", routed=True)
+        fence = client.post("/tasks/a/claim").json()["fence"]
+        client.post("/tasks/a/fail", fence=fence, reason="no disk")
+
+        assert client.post("/tasks/a/retry").json()["status"] == "pending"
+
+    @pytest.mark.parametrize("verb", ["unblock", "retry"])
+    @pytest.mark.parametrize("routed", [True, False])
+    def test_is_refused_where_it_makes_no_sense(self, api, verb, routed):
+        client = api()
+        TaskFactory(id="a", routed=routed)
+
+        with nothing_stored():
+            answer = client.post(f"/tasks/a/{verb}")
+
+        assert "The task is" in refused(answer, 409)
+        assert answer.json()["code"] == "transition_not_allowed"
+
+    @pytest.mark.parametrize(
+        ("verb", "body", "field"),
+        [("cancel", {"reason": 5}, "reason"), ("cancel", {"why": "x"}, "why"), ("retry", {"reason": "x"}, "reason"),
+         ("block", {"reason": "x" * 2001}, "reason")],
+    )  # fmt: skip
+    def test_takes_nothing_odd(self, api, verb, body, field):
+        client = api()
+        TaskFactory(id="a", routed=True)
+
+        with nothing_stored():
+            refused(client.post(f"/tasks/a/{verb}", **body), 400, field)
+
+
+class TestDependencies:
+    """What waits for what, by HTTP."""
+
+    def test_are_added_listed_and_removed(self, api):
+        client = api()
+        TaskFactory(id="a")
+        TaskFactory(id="b")
+
+        assert client.post("/tasks/a/dependencies", depends_on="b", kind="blocks").status_code == 201
+        assert [row["depends_on"] for row in client.get("/tasks/a/dependencies").json()["results"]] == ["b"]
+        assert client.delete("/tasks/a/dependencies/b").status_code == 204
+        assert client.get("/tasks/a/dependencies").json() == {"results": []}
+
+    @pytest.mark.parametrize(
+        ("body", "field", "said"),
+        [
+            ({"depends_on": "a"}, "depends_on", "neither could ever start"),
+            ({"depends_on": "c"}, "depends_on", "neither could ever start"),
+            ({"depends_on": "nothing"}, "depends_on", "There is no task 'nothing'"),
+            ({"depends_on": 5}, "depends_on", "Send a text in quotes"),
+            ({}, "depends_on", "required"),
+            ({"depends_on": "b", "kind": "hopes"}, "kind", "not a valid choice"),
+        ],
+    )
+    def test_are_refused(self, api, body, field, said):
+        client = api()
+        for key in "abc":
+            TaskFactory(id=key)
+        client.post("/tasks/c/dependencies", depends_on="b")
+        client.post("/tasks/b/dependencies", depends_on="a")
+
+        with nothing_stored():
+            assert said in refused(client.post("/tasks/a/dependencies", **body), 400, field)
+
+    def test_close_no_circle_by_patch(self, api):
+        client = api()
+        TaskFactory(id="a")
+        client.post("/tasks?route=false", id="b", title="b", depends_on=["a"])
+
+        with nothing_stored():
+            refused(client.patch("/tasks/a", depends_on=["b"]), 400, "depends_on")
+
+
+class TestBulk:
+    """Many at once: all or nothing, or a result each."""
+
+    def test_does_three_things_at_once(self, api):
+        client = api()
+        for key in ("old", "tired", "gone"):
+            TaskFactory(id=key, title="before")
+
+        done = client.post(
+            "/tasks/bulk", create=[{"title": "new", "id": "new"}],
+            update=[{"id": "old", "title": "after"}, {"id": "tired", "verb": "cancel", "reason": "no"}],
+            delete=["gone"],
+        ).json()  # fmt: skip
+
+        assert [row["id"] for row in done["create"]] == ["new"]
+        assert [(row["title"], row["status"]) for row in done["update"]] == [
+            ("after", "pending"),
+            ("before", "cancelled"),
+        ]
+        assert done["delete"] == ["gone"]
+        types = Event.objects.order_by("pk").values_list("aggregate_id", "type")
+        assert list(types) == [
+            ("new", "task.submitted"), ("old", "task.changed"), ("tired", "task.cancelled"), ("gone", "task.deleted"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("lists", "field"),
+        [
+            ({"create": [{"title": "a"}, {"title": ""}]}, "create.1.title"),
+            ({"create": [{"title": "a"}], "update": [{"id": "nothing", "title": "b"}]}, "update.0.id"),
+            ({"create": [{"title": "a"}], "update": [{"title": "b"}]}, "update.0.id"),
+            ({"create": [{"title": "a"}], "update": [{"id": {}}]}, "update.0.id"),
+            ({"create": [{"title": "a"}], "update": [{"id": ["old"]}]}, "update.0.id"),
+            ({"create": [{"title": "a"}], "update": [{"id": "old", "verb": "explode"}]}, "update.0.verb"),
+            ({"create": [{"title": "a"}], "update": [{"id": "old", "verb": ["cancel"]}]}, "update.0.verb"),
+            ({"create": [{"title": "a"}], "update": [{"id": "old", "status": "completed"}]}, "update.0.status"),
+            ({"create": [{"title": "a"}], "update": [{"id": "old", "titel": "b"}]}, "update.0.titel"),
+            ({"update": [{"id": "old", "title": "b"}], "delete": ["nothing"]}, "delete"),
+            ({"create": [5]}, "create.0"), ({"create": {}}, "create"), ({"delete": [{}]}, "delete.0"),
+            ({"update": None}, "update"), ({"upsert": []}, "upsert"),
+        ],
+    )  # fmt: skip
+    def test_does_nothing_when_one_is_wrong(self, api, lists, field):
+        client = api()
+        TaskFactory(id="old", title="before")
+
+        with nothing_stored():
+            refused(client.post("/tasks/bulk", **lists), 400, field)
+
+        assert Task.objects.get().title == "before"
+
+    @pytest.mark.parametrize("way", ["create", "update", "delete"])
+    def test_of_1001_is_refused(self, api, way):
+        client = api()
+        row = {"create": {"title": "a"}, "update": {"id": "old"}, "delete": "old"}[way]
+
+        with nothing_stored():
+            assert "send at most 1000" in refused(client.post("/tasks/bulk", **{way: [row] * 1001}), 400, "create")
+
+    def test_of_1000_is_done(self, api):
+        done = api().post("/tasks/bulk", create=[{"title": f"Task {n}"} for n in range(1000)])
+
+        assert len(done.json()["create"]) == Task.objects.count() == Event.objects.count() == 1000
+
+    def test_in_part_answers_each_by_itself(self, api):
+        client = api()
+        TaskFactory(id="old", title="before")
+        operations.claim_task(task_id=TaskFactory(id="held", routed=True).pk, owner="ada")
+
+        done = client.post(
+            "/tasks/bulk?partial=true",
+            create=[{"title": "new", "id": "new"}, {"title": ""}, {"title": "b", "id": "old"}],
+            update=[{"id": "old", "title": "after"}, {"id": "nothing"}, {"id": "old", "verb": "retry"}, {"id": {}}],
+            delete=["held", "nothing"],
+        )  # fmt: skip
+
+        assert done.status_code == 200
+        lists = done.json()
+        assert lists["create"][0]["id"] == "new"
+        assert [list(entry["errors"]) for entry in lists["create"][1:]] == [["create.0.title"], ["id"]]
+        assert lists["update"][0]["title"] == "after"
+        assert lists["update"][2]["code"] == "transition_not_allowed"
+        assert "errors" in lists["update"][1] and "errors" in lists["update"][3]
+        assert lists["delete"][0]["code"] == "task_is_held"
+        assert set(Task.objects.values_list("pk", flat=True)) == {"old", "held", "new"}
+
+    @pytest.mark.parametrize("word", ["yes", "1", "True"])
+    def test_in_part_is_asked_for_by_true(self, api, word):
+        client = api()
+
+        with nothing_stored():
+            refused(client.post(f"/tasks/bulk?partial={word}", create=[{"title": "a"}]), 400, "partial")
+
+    def test_needs_an_operator(self, api):
+        refused(api("executor").post("/tasks/bulk", create=[{"title": "a"}]), 403)
+
+    def test_deletes_no_task_twice(self, api):
+        client = api()
+        TaskFactory(id="old")
+
+        with nothing_stored():
+            refused(client.post("/tasks/bulk", delete=["old", "old"]), 404)
