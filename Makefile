@@ -66,7 +66,7 @@ lint: .venv/.dev ## style and types
 
 check: lint ## lint, types, architecture, schema
 	@$(BIN)/lint-imports
-	@$(RUN) -m pytest -q hopper/tests/test_architecture.py hopper/tests/test_migrations.py hopper/tests/test_docs.py
+	@$(RUN) -m pytest -q $(addprefix hopper/tests/test_,architecture.py code_rules.py model_rules.py doors.py migrations.py docs.py)
 	@$(MANAGE) makemigrations --check --dry-run
 	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 

@@ -59,8 +59,8 @@ class DelegationSerializer(LeanSerializer):
     class Meta:
         model = Delegation
         fields = [
-            "id", "task_id", "source_instance_id", "target_instance_id", "delegation_type", "status", "reason", "result",
-            "expires_at", "delegated_at", "accepted_at", "completed_at", "version",
+            "id", "task_id", "source_instance_id", "target_instance_id", "delegation_type", "status", "reason",
+            "result", "expires_at", "delegated_at", "accepted_at", "completed_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
 

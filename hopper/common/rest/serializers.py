@@ -135,7 +135,7 @@ class StrictSerializer(serializers.Serializer):
 
     def _with_column_names(self, data: dict[str, Any]) -> dict[str, Any]:
         """Accept `parent` for `parent_id`, as long as only one of them is sent."""
-        long = {name.removesuffix("_id"): name for name in self.fields if name.endswith("_id")}
+        long = {name.removesuffix("_id"): name for name, _ in self.fields.items() if name.endswith("_id")}
         return {long.get(name, name) if long.get(name) not in data else name: value for name, value in data.items()}
 
     def refusal(self, name: str) -> str:

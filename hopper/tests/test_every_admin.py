@@ -1,0 +1,166 @@
+"""Every page of the admin, generated over what is registered."""
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from django.urls import reverse
+
+from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin
+from hopper.common.keys import create_key
+from hopper.common.models import ApiKey
+from hopper.events.models import Event
+from hopper.tests.forms import said_by, send
+from hopper.tests.refusals import nothing_stored
+from routing.models import Decision, Episode, LearnedState
+from routing.operations import create_policy, create_version
+from tasks.models import Task, TaskClaim
+from tasks.operations import claim_task
+
+pytestmark = pytest.mark.django_db
+PAGES = sorted(admin.site._registry.items(), key=lambda entry: entry[0]._meta.label)
+READ_ONLY = [model for model, page in PAGES if isinstance(page, ReadOnlyAdmin)]
+OPERATED = [model for model, page in PAGES if isinstance(page, OperatedAdmin)]
+
+
+def name_of(model):
+    return model._meta.label_lower
+
+
+def page_of(model, view, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{view}", args=args)
+
+
+@pytest.fixture
+def house(admin_client):
+    """The seeds, and a row of everything that they lack; returns a client of a superuser."""
+    call_command("loaddata", "seeds", verbosity=0)
+    ready = Task.objects.ready().first()
+    claim_task(task_id=ready.pk, owner="ada")
+    create_key(name="bot")
+    create_version(policy=create_policy(name="another", actor="ada"), actor="ada")
+    LearnedState.objects.get_or_create(kind="lexical", number=1, defaults={"arrays": b"", "metrics": {}})
+    Group.objects.create(name="operators")
+    return admin_client
+
+
+def change_page(model):
+    row = model._default_manager.order_by("-pk").first()
+    assert row is not None, f"no {name_of(model)} to look at"
+    return page_of(model, "change", admin.utils.quote(row.pk))
+
+
+@pytest.mark.parametrize("model", [model for model, _ in PAGES], ids=name_of)
+class TestEveryPage:
+    """A superuser can open it, and nothing on it breaks."""
+
+    def test_lists_rows(self, house, model):
+        page = house.get(page_of(model, "changelist"))
+
+        assert page.status_code == 200
+        assert page.context["cl"].result_count == model._default_manager.count() > 0
+
+    @pytest.mark.parametrize("words", ["a", "'; DROP TABLE tasks; --", "100%", "\x00", "x" * 1000])
+    def test_searches_rows(self, house, model, words):
+        assert house.get(page_of(model, "changelist"), {"q": words}).status_code == 200
+
+    def test_adds_a_row_unless_it_is_read_only(self, house, model):
+        assert house.get(page_of(model, "add")).status_code == (403 if model in READ_ONLY else 200)
+
+    def test_shows_a_row(self, house, model):
+        assert house.get(change_page(model)).status_code == 200
+
+    def test_deletes_a_row_unless_it_is_read_only(self, house, model):
+        page = change_page(model).replace("/change/", "/delete/")
+
+        assert house.get(page).status_code == (403 if model in READ_ONLY else 200)
+
+    def test_shows_the_history_of_a_row(self, house, model):
+        assert house.get(change_page(model).replace("/change/", "/history/")).status_code == 200
+
+    @pytest.mark.parametrize("key", ["nothing", "_00", "99999999999999999999999999"])
+    def test_says_when_there_is_no_such_row(self, house, model, key):
+        assert house.get(page_of(model, "change", key), follow=True).status_code == 200
+
+    def test_is_closed_to_who_has_not_signed_in(self, client, model):
+        assert client.get(page_of(model, "changelist")).status_code == 302
+
+
+@pytest.mark.parametrize("model", OPERATED, ids=name_of)
+class TestEveryForm:
+    """What is sent back unchanged changes nothing; what is sent empty is refused."""
+
+    def test_sent_back_unchanged_changes_nothing(self, house, model):
+        before = list(model._default_manager.order_by("pk").values())
+
+        with nothing_stored_but_the_admins_log():
+            answer = send(house, change_page(model))
+
+        assert answer.status_code == 302, said_by(answer)
+        assert list(model._default_manager.order_by("pk").values()) == before
+
+    def test_sent_empty_is_refused_in_its_place(self, house, model):
+        with nothing_stored():
+            answer = house.post(page_of(model, "add"), {})
+
+        assert answer.status_code == 200
+        assert answer.context["adminform"].form.errors
+
+
+class nothing_stored_but_the_admins_log:  # noqa: N801 - read as a sentence
+    """The admin notes who opened and saved a form; nothing else may be written."""
+
+    def __enter__(self):
+        self.events, self.tasks = Event.objects.count(), Task.objects.count()
+
+    def __exit__(self, *failure):
+        assert (Event.objects.count(), Task.objects.count()) == (self.events, self.tasks)
+
+
+class TestTheRegister:
+    """What can be written and what can only be looked at."""
+
+    def test_only_shows_what_hopper_itself_writes(self):
+        assert set(READ_ONLY) >= {Decision, Episode, Event, TaskClaim}
+
+    def test_writes_everything_else_by_operations(self):
+        assert {model for model, _ in PAGES} - set(READ_ONLY) - set(OPERATED) == {User, Group}
+
+    @pytest.mark.parametrize("model", READ_ONLY, ids=name_of)
+    def test_refuses_a_write_by_hand(self, house, model):
+        page = change_page(model)
+
+        with nothing_stored():
+            assert house.post(page, {}).status_code == 403
+            assert house.post(page.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
+            assert house.post(page_of(model, "add"), {}).status_code == 403
+
+
+class TestKeys:
+    """A key is shown once, right after it was made."""
+
+    def test_are_shown_once(self, admin_client):
+        page = page_of(ApiKey, "add")
+
+        answer = send(admin_client, page, name="the bot", role="executor")
+        shown = admin_client.get(answer["Location"]).content.decode()
+
+        key = ApiKey.objects.get()
+        assert (key.name, key.role, key.owner) == ("the bot", "executor", "admin")
+        assert f"hop_{key.prefix}." in shown
+        assert f"hop_{key.prefix}." not in admin_client.get(answer["Location"]).content.decode()
+
+    def test_keep_what_was_typed_when_refused(self, admin_client):
+        with nothing_stored():
+            answer = send(admin_client, page_of(ApiKey, "add"), name="the bot", networks="here")
+
+        assert "is no network" in said_by(answer)
+        assert "the bot" in answer.content.decode()
+
+    def test_are_revoked_from_the_list(self, admin_client):
+        key, _ = create_key(name="the bot")
+
+        admin_client.post(page_of(ApiKey, "changelist"), {"action": "revoke", "_selected_action": [key.pk]})
+
+        key.refresh_from_db()
+        assert key.revoked_at
