@@ -15,7 +15,8 @@ from tasks.operations.intake import BY_VERBS
 WRITABLE = [
     "id", "title", "description", "project", "instance_id", "parent_id", "status", "priority", "requester", "owner",
     "source", "source_instance_id", "conversation_id", "context", "tags", "required_capabilities",
-    "executor_preference", "velocity_requirement", "estimated_effort", "due_at", "defer_until", "max_attempts", "depends_on",
+    "executor_preference", "velocity_requirement", "estimated_effort", "due_at", "defer_until", "max_attempts",
+    "depends_on",
 ]  # fmt: skip
 ADDRESSES = {".", "..", "bulk", "search", "ready", "stats", "next", "claim-next"}
 SET_BY_HOPPER = [

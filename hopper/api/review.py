@@ -57,4 +57,4 @@ class SuggestionViewSet(ScopedViewSet):
         fields = self.seen(TaskInput.checked(request.data))
         fields.pop("depends_on", None)
         task = Task(**{"requester": request.user.get_username(), **fields})
-        return Response(suggestion(task))
+        return Response(suggestion(task, self.principal))

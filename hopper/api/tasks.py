@@ -15,8 +15,10 @@ from feedback.models import TaskFeedback
 from feedback.serializers import FeedbackInput, FeedbackSerializer
 from hopper.api.places import named_place
 from hopper.common.models import Role
+from hopper.common.rest.principals import Principal
 from hopper.events.models import Event
 from hopper.events.serializers import EventSerializer
+from projects.models import Project
 from routing import operations as routing
 from routing.models import Decision, Delegation
 from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer
@@ -33,9 +35,10 @@ LOOKS = dict.fromkeys(("timeline", "decision", "feedback", "external_mappings", 
 OPERATE = dict.fromkeys(("route", "record_decision", "add_mapping", "change_mapping", "remove_mapping"), Role.OPERATOR)
 
 
-def suggestion(task: Task) -> dict[str, Any]:
+def suggestion(task: Task, principal: Principal) -> dict[str, Any]:
     """Return what Hopper would decide about the task; nothing is stored."""
-    choice = routing.suggest_for(task=task)
+    seen = Project.objects.for_principal(principal).values_list("pk", flat=True) if principal.is_limited else None
+    choice = routing.suggest_for(task=task, among=seen)
     found = {name: getattr(choice, name) for name in ("outcome", "confidence", "reasoning", "decided_by")}
     return {**found, "candidates": [place.as_dict() for place in choice.ranked]}
 
@@ -86,7 +89,7 @@ class ComposedTaskViewSet(TaskViewSet):
         """Route a pending task now; `?dry_run=true` decides and stores nothing."""
         task = self.get_object()
         if self.flag("dry_run", default=False):
-            return Response(suggestion(task))
+            return Response(suggestion(task, self.principal))
         routing.route_task(task=task, actor=self.actor)
         return Response(self.read(task))
 

@@ -2,8 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -65,9 +65,14 @@ def open_dossier() -> Dossier:
     return Dossier(loading.load_roster(), loading.load_policy_view(), loading.load_memory(), loading.load_workload())
 
 
-def suggest_for(*, task: Task, now: datetime | None = None) -> Choice:
-    """Decide about a task, stored or not, and store nothing."""
-    return open_dossier().decide(loading.view_of_task(task, now=now or timezone.now()))[0]
+def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime | None = None) -> Choice:
+    """Decide about a task, stored or not, and store nothing; `among` names the projects that may be told of."""
+    dossier = open_dossier()
+    if among is not None:
+        names = set(among)
+        seen = [candidate for candidate in dossier.roster.candidates if candidate.project in names]
+        dossier = replace(dossier, roster=Roster(seen))
+    return dossier.decide(loading.view_of_task(task, now=now or timezone.now()))[0]
 
 
 def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) -> Decision:

@@ -156,3 +156,17 @@ class TestDecisionsAndEpisodes:
         task = TaskFactory()
         assert errors(api().put(f"/tasks/{task.pk}/decision", **body))
         assert not Decision.objects.exists()
+
+
+@pytest.mark.django_db
+class TestASuggestionToALimitedKey:
+    """What a key may not see is not told by a suggestion either."""
+
+    def test_names_only_its_own_projects(self, api):
+        for name in ("ours", "theirs"):
+            ProjectFactory(name=name, capabilities={"python": 3})
+
+        told = api(projects=["ours"]).post("/routing/suggest", title="Some work", required_capabilities=["python"])
+
+        assert [place["project"] for place in told.json()["candidates"]] == ["ours"]
+        assert "theirs" not in told.content.decode()
