@@ -19,6 +19,7 @@ from tasks.operations import claim_task
 
 pytestmark = pytest.mark.django_db
 PAGES = sorted(admin.site._registry.items(), key=lambda entry: entry[0]._meta.label)
+MODELS = [model for model, _ in PAGES]
 READ_ONLY = [model for model, page in PAGES if isinstance(page, ReadOnlyAdmin)]
 OPERATED = [model for model, page in PAGES if isinstance(page, OperatedAdmin)]
 
@@ -50,71 +51,80 @@ def change_page(model):
     return page_of(model, "change", admin.utils.quote(row.pk))
 
 
-@pytest.mark.parametrize("model", [model for model, _ in PAGES], ids=name_of)
+def statuses(ask, models=MODELS):
+    """Return what every page answers: `{model: status}`."""
+    return {name_of(model): ask(model).status_code for model in models}
+
+
+def all_answer(status, models=MODELS):
+    return {name_of(model): status for model in models}
+
+
+def unless_read_only(status):
+    return {**all_answer(status), **all_answer(403, READ_ONLY)}
+
+
 class TestEveryPage:
     """A superuser can open it, and nothing on it breaks."""
 
-    def test_lists_rows(self, house, model):
-        page = house.get(page_of(model, "changelist"))
+    def test_lists_rows(self, house):
+        pages = {model: house.get(page_of(model, "changelist")) for model in MODELS}
 
-        assert page.status_code == 200
-        assert page.context["cl"].result_count == model._default_manager.count() > 0
+        assert {name_of(model): page.status_code for model, page in pages.items()} == all_answer(200)
+        for model, page in pages.items():
+            assert page.context["cl"].result_count == model._default_manager.count() > 0, model
 
     @pytest.mark.parametrize("words", ["a", "'; DROP TABLE tasks; --", "100%", "\x00", "x" * 1000])
-    def test_searches_rows(self, house, model, words):
-        assert house.get(page_of(model, "changelist"), {"q": words}).status_code == 200
+    def test_searches_rows(self, house, words):
+        assert statuses(lambda model: house.get(page_of(model, "changelist"), {"q": words})) == all_answer(200)
 
-    def test_adds_a_row_unless_it_is_read_only(self, house, model):
-        assert house.get(page_of(model, "add")).status_code == (403 if model in READ_ONLY else 200)
+    def test_adds_a_row_unless_it_is_read_only(self, house):
+        assert statuses(lambda model: house.get(page_of(model, "add"))) == unless_read_only(200)
 
-    def test_shows_a_row(self, house, model):
-        assert house.get(change_page(model)).status_code == 200
+    def test_shows_a_row(self, house):
+        assert statuses(lambda model: house.get(change_page(model))) == all_answer(200)
 
-    def test_deletes_a_row_unless_it_is_read_only(self, house, model):
-        page = change_page(model).replace("/change/", "/delete/")
+    def test_deletes_a_row_unless_it_is_read_only(self, house):
+        pages = statuses(lambda model: house.get(change_page(model).replace("/change/", "/delete/")))
 
-        assert house.get(page).status_code == (403 if model in READ_ONLY else 200)
+        assert pages == unless_read_only(200)
 
-    def test_shows_the_history_of_a_row(self, house, model):
-        assert house.get(change_page(model).replace("/change/", "/history/")).status_code == 200
+    def test_shows_the_history_of_a_row(self, house):
+        pages = statuses(lambda model: house.get(change_page(model).replace("/change/", "/history/")))
+
+        assert pages == all_answer(200)
 
     @pytest.mark.parametrize("key", ["nothing", "_00", "99999999999999999999999999"])
-    def test_says_when_there_is_no_such_row(self, house, model, key):
-        assert house.get(page_of(model, "change", key), follow=True).status_code == 200
+    def test_says_when_there_is_no_such_row(self, admin_client, key):
+        pages = statuses(lambda model: admin_client.get(page_of(model, "change", key), follow=True))
 
-    def test_is_closed_to_who_has_not_signed_in(self, client, model):
-        assert client.get(page_of(model, "changelist")).status_code == 302
+        assert pages == all_answer(200)
+
+    def test_is_closed_to_who_has_not_signed_in(self, client):
+        assert statuses(lambda model: client.get(page_of(model, "changelist"))) == all_answer(302)
 
 
-@pytest.mark.parametrize("model", OPERATED, ids=name_of)
 class TestEveryForm:
     """What is sent back unchanged changes nothing; what is sent empty is refused."""
 
-    def test_sent_back_unchanged_changes_nothing(self, house, model):
-        before = list(model._default_manager.order_by("pk").values())
+    def test_sent_back_unchanged_changes_nothing(self, house):
+        for model in OPERATED:
+            before = list(model._default_manager.order_by("pk").values())
+            events = Event.objects.count()
 
-        with nothing_stored_but_the_admins_log():
             answer = send(house, change_page(model))
 
-        assert answer.status_code == 302, said_by(answer)
-        assert list(model._default_manager.order_by("pk").values()) == before
+            assert answer.status_code == 302, (model, said_by(answer))
+            assert list(model._default_manager.order_by("pk").values()) == before, model
+            assert Event.objects.count() == events, model
 
-    def test_sent_empty_is_refused_in_its_place(self, house, model):
-        with nothing_stored():
-            answer = house.post(page_of(model, "add"), {})
+    def test_sent_empty_is_refused_in_its_place(self, admin_client):
+        for model in OPERATED:
+            with nothing_stored():
+                answer = admin_client.post(page_of(model, "add"), {})
 
-        assert answer.status_code == 200
-        assert answer.context["adminform"].form.errors
-
-
-class nothing_stored_but_the_admins_log:  # noqa: N801 - read as a sentence
-    """The admin notes who opened and saved a form; nothing else may be written."""
-
-    def __enter__(self):
-        self.events, self.tasks = Event.objects.count(), Task.objects.count()
-
-    def __exit__(self, *failure):
-        assert (Event.objects.count(), Task.objects.count()) == (self.events, self.tasks)
+            assert answer.status_code == 200, model
+            assert answer.context["adminform"].form.errors, model
 
 
 class TestTheRegister:
@@ -126,14 +136,13 @@ class TestTheRegister:
     def test_writes_everything_else_by_operations(self):
         assert {model for model, _ in PAGES} - set(READ_ONLY) - set(OPERATED) == {User, Group}
 
-    @pytest.mark.parametrize("model", READ_ONLY, ids=name_of)
-    def test_refuses_a_write_by_hand(self, house, model):
-        page = change_page(model)
-
-        with nothing_stored():
-            assert house.post(page, {}).status_code == 403
-            assert house.post(page.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
-            assert house.post(page_of(model, "add"), {}).status_code == 403
+    def test_refuses_a_write_by_hand(self, house):
+        for model in READ_ONLY:
+            page = change_page(model)
+            with nothing_stored():
+                assert house.post(page, {}).status_code == 403
+                assert house.post(page.replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
+                assert house.post(page_of(model, "add"), {}).status_code == 403
 
 
 class TestKeys:

@@ -41,6 +41,7 @@ def change_dependency(
 
     :raises Invalid: if the new one stands already or closes a circle
     """
+    dependency = log.lock_row(dependency)  # a form has written its wishes into the row it gives
     remove_dependency(task=dependency.task, depends_on=dependency.depends_on, actor=actor)
     return add_dependency(
         task=task or dependency.task, depends_on=depends_on or dependency.depends_on, actor=actor, **changes

@@ -88,11 +88,11 @@ def delete_task(*, task: Task, actor: str) -> None:
 
 
 def _refuse_move(task: Task, changes: dict[str, Any]) -> None:
-    if task.status == Task.Status.PENDING:
-        return
-    for name in changes.keys() & {"project", "instance"}:
-        if changes[name] != getattr(task, name):
-            raise Invalid({name: [f"The task is {task.status}: judge its routing by feedback, or cancel it."]})
+    places = changes.keys() & {"project", "instance"}
+    stored = log.lock_row(task) if places else task  # a form has written its wishes into the row it gives
+    for name in places if stored.status != Task.Status.PENDING else ():
+        if changes[name] != getattr(stored, name):
+            raise Invalid({name: [f"The task is {stored.status}: judge its routing by feedback, or cancel it."]})
 
 
 def _refuse_circle(task: Task, parent: Task) -> None:

@@ -35,8 +35,8 @@ class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         match exc:
             case Invalid():
-                serializer = getattr(self.context.get("view"), "write_serializer_class", None)
-                errors = serializer.client_names(exc.errors) if serializer else exc.errors
+                view: Any = self.context.get("view")
+                errors = view.input_class.client_names(exc.errors) if hasattr(view, "input_class") else exc.errors
                 return exceptions.ValidationError(
                     {WHOLE_BODY if name == NON_FIELD_ERRORS else name: texts for name, texts in errors.items()}
                 )

@@ -32,6 +32,15 @@ class StrictCharField(serializers.CharField):
         return super().run_validation(data)
 
 
+class StrictSlugField(serializers.SlugField):
+    """A slug that is text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError(StrictCharField.default_error_messages["invalid"])
+        return super().to_internal_value(data)
+
+
 class StrictBooleanField(serializers.BooleanField):
     """true or false, nothing that looks like it."""
 
@@ -153,6 +162,7 @@ class StrictModelSerializer(StrictSerializer, serializers.ModelSerializer):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.CharField: StrictCharField,
         models.TextField: StrictCharField,
+        models.SlugField: StrictSlugField,
         models.BooleanField: StrictBooleanField,
         models.IntegerField: StrictIntegerField,
         models.PositiveIntegerField: StrictIntegerField,

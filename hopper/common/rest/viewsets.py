@@ -31,6 +31,11 @@ class ScopedViewSet(viewsets.GenericViewSet):
     lookup_value_regex = "[^/]+"
 
     @property
+    def input_class(self) -> type[StrictSerializer]:
+        """Return the serializer that knows the names a client writes."""
+        return getattr(self, "write_serializer_class", StrictSerializer)
+
+    @property
     def principal(self) -> Principal:
         return principal_of(self.request)
 
@@ -74,7 +79,7 @@ class ScopedViewSet(viewsets.GenericViewSet):
         for name, row in named.items():
             rows: Any = type(row)._default_manager
             if not rows.for_principal(who).filter(pk=row.pk).exists():
-                raise ValidationError({name: [KnownRowField.missing(row.pk)]})
+                raise ValidationError(self.input_class.client_names({name: [KnownRowField.missing(row.pk)]}))
         return fields
 
     def get_object(self) -> Any:
