@@ -11,6 +11,7 @@ from django.forms.fields import InvalidJSONInput
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminTextInputWidget
 
 from hopper.common.fields import DEFAULT_LEVEL, Levels, Tags, normalise_levels, normalise_tag, normalise_tags
+from hopper.common.rest.parsers import read_json, unstorable_in
 
 LEVEL_WORDS = {str(number) for number in range(10)}  # 6 to 9 are refused by name, not taken for part of the name
 
@@ -108,9 +109,24 @@ class ObjectField(forms.JSONField):
             return value
         return None if value is None else json.dumps(value, indent=2, ensure_ascii=False, cls=self.encoder)
 
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Keep what was typed as it was typed: it may be what is refused."""
+        return InvalidJSONInput(data) if isinstance(data, str) else data
+
     def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value:
+            self._check(value)
         read = super().to_python(value)
         return self.default() if read is None else read
+
+    def _check(self, text: str) -> None:
+        """Refuse here what the API refuses: NaN, keys that stand twice, depths, texts that cannot be stored."""
+        try:
+            fault = unstorable_in(read_json(text.encode()))
+        except ValueError as error:
+            raise ValidationError(f"Enter valid JSON: {error}.") from error
+        if fault:
+            raise ValidationError(fault)
 
 
 def options_for(column: models.Field, *, text_lists: Iterable[str] = ()) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class TestTheForm:
             ({"name": ""}, "This field is required"), ({"name": "a/b"}, "no slash"),
             ({"name": "twin"}, "already exists"),
             ({"capabilities": "python: 9"}, "from 1 to 5"), ({"tags": "it's"}, "without quotes"),
-            ({"sla": '{"speed": 1}'}, "An SLA is an object"), ({"executor_config": "{"}, "Enter a valid JSON"),
+            ({"sla": '{"speed": 1}'}, "An SLA is an object"), ({"executor_config": "{"}, "Enter valid JSON"),
             ({"executor_config": "[1]"}, "Send an object"), ({"webhook_url": "x"}, "valid URL"),
         ],
     )  # fmt: skip

@@ -30,14 +30,11 @@ class StrictJSONParser(BaseParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         view = (parser_context or {}).get("view")
         body = _read(stream, getattr(view, "max_body", MAX_BODY))
-        _check_depth(body)
         try:
-            data = json.loads(
-                body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
-            )
+            data = read_json(body)
         except UnicodeDecodeError as error:
             raise ParseError("The body is not UTF-8: send UTF-8 encoded JSON.") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise ParseError(f"The body is not valid JSON: {error}.") from error
         if not isinstance(data, dict):
             raise ParseError('Send one JSON object, like {"title": "…"}.')
@@ -53,12 +50,24 @@ def _read(stream: Any, limit: int) -> bytes:
     return body
 
 
+def read_json(body: bytes) -> Any:
+    """Read JSON that any database can store and any client can read back.
+
+    :raises ValueError: if it is no such JSON; texts that cannot be stored are left to `unstorable_in`
+    """
+    _check_depth(body)
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
 def _check_depth(body: bytes) -> None:
     depth = 0
     for mark in re.findall(rb"[\[\]{}]", STRINGS.sub(b"", body)):
         depth += 1 if mark in b"[{" else -1
         if depth > MAX_DEPTH:
-            raise ParseError(f"The JSON is nested deeper than {MAX_DEPTH} levels: flatten it.")
+            raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels: flatten it")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -95,10 +104,14 @@ def _strings(data: Any) -> Iterator[str]:
 
 def _check_text(data: dict[str, Any]) -> None:
     for name, value in data.items():
-        for text in _strings({name: value}):
-            fault = unstorable(text)
-            if fault:
-                raise ValidationError({ascii(name)[1:-1]: [fault]})
+        fault = unstorable_in({name: value})
+        if fault:
+            raise ValidationError({ascii(name)[1:-1]: [fault]})
+
+
+def unstorable_in(data: Any) -> str | None:
+    """Return the sentence about the first text in the data that no database can store, or None."""
+    return next((fault for fault in map(unstorable, _strings(data)) if fault), None)
 
 
 def unstorable(text: str) -> str | None:
