@@ -3,8 +3,15 @@
 import os
 
 import pytest
+from django.conf import settings
 
 from hopper.common.keys import create_key
+
+
+def pytest_configure():
+    """Hash passwords fast: Argon2 is slow on purpose, and every admin test makes an account."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 
 NEVER_SKIPPED_IN_CI = ("data", "browser")
 
