@@ -9,7 +9,7 @@ from hopper.common.rest.serializers import (
     StrictModelSerializer,
     StrictSerializer,
 )
-from tasks.models import Task, TaskClaim, TaskDependency
+from tasks.models import Task, TaskDependency
 from tasks.operations.intake import BY_VERBS
 
 WRITABLE = [
@@ -159,12 +159,3 @@ class DependencyInput(StrictSerializer):
 
     depends_on = StrictCharField(max_length=50)
     kind = serializers.ChoiceField(choices=TaskDependency.Kind.choices, required=False)
-
-
-class ClaimSerializer(LeanSerializer):
-    """One lease that was taken."""
-
-    class Meta:
-        model = TaskClaim
-        fields = ["task_id", "owner", "fence", "taken_at", "released_at", "why"]
-        read_only_fields = fields

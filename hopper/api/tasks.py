@@ -69,7 +69,6 @@ class ComposedTaskViewSet(TaskViewSet):
     @extend_schema(
         parameters=[
             OpenApiParameter("route", bool, description="false stores the task without routing it."),
-            OpenApiParameter("wait", int, description="Seconds to wait for a slow strategy, at most 10."),
         ],
         responses={201: DetailedTaskSerializer},
     )
