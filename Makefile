@@ -4,10 +4,14 @@
 PYTHON ?= python3
 PORT ?= 8000
 NAME ?= routing
+COV ?= --cov --cov-report=term:skip-covered
 BIN := .venv/bin
 RUN := $(BIN)/python
 MANAGE := $(RUN) manage.py
 HERE := $(CURDIR)
+
+# Demo, servers and tests start many processes: each file is compiled once, whatever the image says.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The URL of the database that a target works on: SQLite, or the embedded PostgreSQL with DB=postgres.
 ifeq ($(DB),postgres)
@@ -46,7 +50,7 @@ demo: $(RUNTIME) ## learn from real tasks, route unseen ones, show the result, s
 
 test: .venv/.dev ## every test, on SQLite or with DB=postgres on PostgreSQL
 	@mkdir -p var
-	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist worksteal $(COV) $(ARGS)
 
 run: $(RUNTIME) ## serve admin and API, and what Celery beat would do where there is no broker
 	@$(MANAGE) check && $(MANAGE) serve --port $(PORT)

@@ -1,6 +1,8 @@
 """What every test stands on."""
 
 import os
+import sys
+import threading
 
 import pytest
 from django.conf import settings
@@ -9,8 +11,36 @@ from hopper.common.keys import create_key
 
 
 def pytest_configure():
-    """Hash passwords fast: Argon2 is slow on purpose, and every admin test makes an account."""
+    """Leave out what costs each test much and proves nothing.
+
+    Argon2 is slow on purpose, and WhiteNoise looks up all static files anew for every test client.
+    """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+def pytest_collection_modifyitems(items):
+    """Measure coverage at the first case of a parametrised test only: tracing takes as long as the test itself."""
+    seen = set()
+    for item in items:
+        if item.function in seen:
+            item.add_marker("untraced")
+        seen.add(item.function)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Run what is marked `untraced` at full speed: coverage looks away, in threads too."""
+    if not item.get_closest_marker("untraced"):
+        return (yield)
+    own, of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        threading.settrace(of_threads)
+        sys.settrace(own)
 
 
 NEVER_SKIPPED_IN_CI = ("data", "browser")

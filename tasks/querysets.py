@@ -9,6 +9,7 @@ from django.db.models.expressions import RawSQL
 
 from hopper.common.db.clock import Now
 from hopper.common.db.graph import subtree_sql
+from hopper.common.db.lists import ListOf
 
 if TYPE_CHECKING:
     from tasks.models import Task, TaskClaim, TaskDependency
@@ -94,5 +95,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return seen
 
     def with_edges(self) -> Self:
-        """Tasks with the dependencies that their lists `depends_on` and `blocks` show: two more queries in all."""
-        return self.prefetch_related("waits_for", "is_waited_for_by")
+        """Tasks with the ids of what they wait for and of what waits for them, in the same query."""
+        edges = self.model.waits_for.rel.related_model._default_manager.order_by("pk")
+        waits, waited_for = edges.filter(task=OuterRef("pk")), edges.filter(depends_on=OuterRef("pk"))
+        return self.annotate(
+            depends_on_ids=ListOf(waits.values(value=F("depends_on_id"))),
+            blocks_ids=ListOf(waited_for.values(value=F("task_id"))),
+        )

@@ -29,19 +29,13 @@ SET_BY_HOPPER = [
 class TaskSerializer(LeanSerializer):
     """A task as a client sees it."""
 
-    depends_on = serializers.SerializerMethodField()
-    blocks = serializers.SerializerMethodField()
+    depends_on = serializers.ListField(source="depends_on_ids", child=serializers.CharField())
+    blocks = serializers.ListField(source="blocks_ids", child=serializers.CharField())
 
     class Meta:
         model = Task
         fields = [*WRITABLE, *SET_BY_HOPPER]
         read_only_fields = fields
-
-    def get_depends_on(self, task: Task) -> list[str]:
-        return [edge.depends_on_id for edge in task.waits_for.all()]
-
-    def get_blocks(self, task: Task) -> list[str]:
-        return [edge.task_id for edge in task.is_waited_for_by.all()]
 
 
 class AliasField(serializers.ChoiceField):

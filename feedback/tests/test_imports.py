@@ -57,6 +57,7 @@ class TestImportedWork:
         (task,) = bring({"title": "x", "project": ProjectFactory(), "finished_at": then})
         assert Task.objects.get(pk=task.pk).finished_at == then
 
+    @pytest.mark.untraced
     def test_costs_far_fewer_queries_than_rows(self, django_assert_max_num_queries):
         project = ProjectFactory()
         with django_assert_max_num_queries(60):

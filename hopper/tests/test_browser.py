@@ -16,7 +16,7 @@ from projects.operations import register_project
 from tasks.models import Task
 from tasks.operations import submit_task
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.untraced, pytest.mark.django_db(transaction=True)]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -30,25 +30,31 @@ def find_chromium():
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
-@pytest.fixture
-def page(live_server, monkeypatch):
-    """A page of a fresh browser; what it complained of by the end of the test fails the test."""
+@pytest.fixture(scope="module")
+def browser(live_server):
+    """A browser that the tests share; each opens a window of its own."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make test does it.")
     chromium = find_chromium()
     if chromium is None:
         pytest.skip("No Chromium found: install chromium, or set CHROMIUM to its path.")
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the test
+    with pytest.MonkeyPatch.context() as patch, playwright.sync_playwright() as running:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests
+        with running.chromium.launch(executable_path=chromium, args=FLAGS) as browser:
+            yield browser
+        connections.close_all()  # inside Playwright's loop the tests had connections of their own
+
+
+@pytest.fixture
+def page(browser, live_server):
+    """A page without cookies; what it complained of by the end of the test fails the test."""
     complaints = []
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(base_url=live_server.url)
+    with browser.new_context(base_url=live_server.url) as context:
+        page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("response", lambda got: complaints.append(f"{got.status} {got.url}") if got.status >= 400 else None)
         yield page
-        browser.close()
-        connections.close_all()  # inside Playwright's loop the test had connections of its own
     assert complaints == []
 
 

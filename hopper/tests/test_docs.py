@@ -188,6 +188,7 @@ async def wait_for(running):
 
 
 class TestDatabaseUsage:
+    @pytest.mark.untraced
     def test_has_examples_that_work(self, db):
         seen = {}
 

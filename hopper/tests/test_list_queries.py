@@ -13,7 +13,7 @@ from sync.operations import create_mapping
 from tasks.operations import add_dependency, submit_task
 from tasks.tests.factories import TaskFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 LISTS = [
     "/tasks", "/tasks/ready", "/tasks/search?q=task", "/projects", "/projects/active", "/instances", "/instances/tree",
     "/instances/root/children", "/instances/root/descendants", "/decisions", "/episodes", "/patterns", "/policies",

@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.utils.functional import cached_property
 
 from hopper.common.db.indexes import Gin
 from hopper.common.errors import HopperError
@@ -207,6 +208,16 @@ class Task(Timestamped, Versioned):
 
     def __str__(self) -> str:
         return self.title
+
+    @cached_property
+    def depends_on_ids(self) -> list[str]:
+        """What this task waits for; `with_edges` reads it for many tasks at once."""
+        return list(self.waits_for.order_by("pk").values_list("depends_on_id", flat=True))
+
+    @cached_property
+    def blocks_ids(self) -> list[str]:
+        """What waits for this task; `with_edges` reads it for many tasks at once."""
+        return list(self.is_waited_for_by.order_by("pk").values_list("task_id", flat=True))
 
     def clean(self) -> None:
         """Check that the attempts already made are within the limit."""

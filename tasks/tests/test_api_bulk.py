@@ -68,6 +68,7 @@ class TestBulk:
         with nothing_stored():
             assert "send at most 1000" in refused(client.post("/tasks/bulk", **{way: [row] * 1001}), 400, "create")
 
+    @pytest.mark.untraced
     def test_of_1000_is_done(self, api):
         done = api().post("/tasks/bulk", create=[{"title": f"Task {n}"} for n in range(1000)])
 

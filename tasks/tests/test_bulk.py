@@ -18,6 +18,7 @@ def kinds(task):
 class TestManyAtOnce:
     """Bulk keeps every rule and every event."""
 
+    @pytest.mark.untraced
     def test_creates_with_an_event_each(self):
         tasks = operations.create_tasks(rows=[{"title": f"Task {n}", "tags": ["a"]} for n in range(1000)], **ACTOR)
 

@@ -65,6 +65,7 @@ def race(url, **keys):
 class TestManyClaimers:
     """Eight processes want the same twenty tasks."""
 
+    @pytest.mark.untraced
     def test_share_each_task_when_the_claim_is_naive_and_never_when_it_is_ours(self, shared_url, rows_of):
         project = ProjectFactory()
         naive, guarded = ([f"{way}-{n}" for n in range(TASKS)] for way in ("naive", "guarded"))

@@ -128,6 +128,7 @@ class Life(RuleBasedStateMachine):
 class TestTheLifeOfATask:
     """Every order of verbs."""
 
+    @pytest.mark.untraced
     def test_agrees_with_its_model(self):
         checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
         modest = settings(
