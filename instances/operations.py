@@ -37,7 +37,8 @@ def create_instance(*, actor: str, **fields: Any) -> Instance:
 def change_instance(*, instance: Instance, actor: str, **changes: Any) -> Instance:
     """Change an instance's fields or move its branch.
 
-    :raises Invalid: if a field is wrong, or the move would close a cycle or go too deep
+    :raises Invalid: if a field is wrong, the move would close a cycle or go too deep, or what is below may not
+        sit under the new scope
     """
     graph_lock("instances")
     moved = log.lock_row(instance)
@@ -45,6 +46,7 @@ def change_instance(*, instance: Instance, actor: str, **changes: Any) -> Instan
         setattr(moved, name, changes[name])
     if changes.keys() & {"parent", "scope"}:
         _check_place(moved)
+        _check_below(moved)
     return log.change_row(instance, kind="instance.changed", actor=actor, changes=changes)
 
 
@@ -115,3 +117,10 @@ def _check_place(instance: Instance) -> None:
     below = reachable_from(instance.pk, table=Instance._meta.db_table, source="parent_id", target="id", max_depth=100)
     if max(above.values()) + 2 + max(below.values()) > MAX_DEPTH:
         raise Invalid({"parent": [f"The tree would be deeper than {MAX_DEPTH} levels."]})
+
+
+def _check_below(instance: Instance) -> None:
+    """Refuse a scope that an instance below may not sit under."""
+    for child in Instance.objects.children_of(instance):
+        if instance.scope not in MAY_SIT_UNDER[child.scope]:
+            raise Invalid({"scope": [f"{child.name} ({child.scope}) is below and may not sit there: move it first."]})

@@ -86,7 +86,7 @@ class TestEveryDoor:
 
     @pytest.mark.parametrize(("method", "path"), [("delete", "/events"), ("post", "/decisions"), ("put", "/tasks")])
     def test_refuses_a_method_that_it_has_not(self, api, method, path):
-        refused(api().raw(method, path, b"{}"), 403)
+        assert method.upper() in refused(api("viewer").raw(method, path, b"{}"), 405)
 
 
 @pytest.fixture

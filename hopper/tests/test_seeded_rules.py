@@ -9,7 +9,7 @@ from django.core.management import call_command
 from hopper import demo
 from projects.models import Project
 from routing.models import Pattern
-from routing.operations.loading import load_policy_view
+from routing.operations.loading import load_knowledge
 from routing.policy.types import TaskView
 
 SAMPLE = Path(demo.__file__).parent / "sample" / "tasks.jsonl"
@@ -18,7 +18,7 @@ SAMPLE = Path(demo.__file__).parent / "sample" / "tasks.jsonl"
 @pytest.fixture
 def book(db):
     call_command("loaddata", "seeds", verbosity=0)
-    return load_policy_view().book
+    return load_knowledge().policy.book
 
 
 def judge_sample(book):

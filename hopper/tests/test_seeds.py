@@ -15,7 +15,7 @@ from instances.models import Instance
 from projects.models import Project
 from routing.models import Decision, Delegation, Episode, EpisodeJudgement, PolicyVersion
 from routing.operations import route_waiting
-from routing.operations.loading import load_policy_view, view_of_task
+from routing.operations.loading import load_knowledge, view_of_task
 from sync.models import ExternalMapping
 from sync.operations import create_mapping
 from tasks.models import Task
@@ -80,7 +80,7 @@ class TestTheSeeds:
         version = PolicyVersion.objects.get(state=PolicyVersion.State.ACTIVE)
 
         assert version.thresholds == {"confidence": 0.6}
-        assert len(load_policy_view().book.rules) == 10
+        assert len(load_knowledge().policy.book.rules) == 10
 
     def test_bring_tasks_in_many_states(self):
         found = Counter(Task.objects.values_list("status", "review_required"))
@@ -112,7 +112,7 @@ class TestTheSeededRows:
             assert task.routing_reasoning == decision.reasoning
 
     def test_name_the_rules_that_vote_for_them(self):
-        book = load_policy_view().book
+        book = load_knowledge().policy.book
         found = Episode.objects.exclude(strategy="explicit").select_related("task")
 
         assert {e.pk: book.judge(view_of_task(e.task)).hits for e in found} == {

@@ -123,6 +123,13 @@ class TestChangeInstance:
         with nothing_stored(), pytest.raises(Invalid, match="A ORCHESTRATION instance sits under"):
             operations.change_instance(instance=row, scope="ORCHESTRATION", **ACTOR)
 
+    def test_refuses_a_scope_that_leaves_what_is_below_without_a_place(self):
+        project = InstanceFactory(scope="PROJECT")
+        InstanceFactory(scope="ORCHESTRATION", parent=project, name="run-1")
+        with pytest.raises(Invalid, match="run-1") as refused:
+            operations.change_instance(instance=project, scope="GLOBAL", **ACTOR)
+        assert list(refused.value.errors) == ["scope"]
+
 
 class TestALife:
     """Start, pause, resume, terminate."""

@@ -1,9 +1,10 @@
 """Routing a task: ask, decide, and store the decision with its episode and event in one transaction."""
 
 import hashlib
+import logging
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,10 @@ from routing.strategies import Boost, Capability, Learned, Velocity, Workload
 from tasks import operations as tasks
 from tasks.models import Task
 
+log = logging.getLogger(__name__)
+
 ROUTER = "router"
+BROKEN_ROW = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # stored past every check
 SHOWN_TO_PEOPLE = 3
 REPLACED = [
     "project", "instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by", "decided_at",
@@ -41,10 +45,16 @@ class TaskNotPending(HopperError):
 class Dossier:
     """Everything one decision stands on, read before any transaction opens."""
 
-    roster: Roster
-    policy: PolicyView
-    memory: Memory
-    workload: dict[str, int]
+    knowledge: loading.Knowledge = field(default_factory=loading.Knowledge)
+    workload: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def policy(self) -> PolicyView:
+        return self.knowledge.policy
+
+    @property
+    def memory(self) -> Memory:
+        return self.knowledge.memory
 
     @property
     def strategies(self) -> Sequence[Strategy]:
@@ -56,13 +66,13 @@ class Dossier:
     def decide(self, view: TaskView) -> tuple[Choice, float]:
         """Return the choice and the milliseconds it took."""
         begun = time.perf_counter()
-        choice = decide(view, self.roster, self.policy, self.strategies)
+        choice = decide(view, self.knowledge.roster, self.policy, self.strategies)
         return choice, (time.perf_counter() - begun) * 1000
 
 
 def open_dossier() -> Dossier:
-    """Read what a decision needs: six small queries while nothing has changed."""
-    return Dossier(loading.load_roster(), loading.load_policy_view(), loading.load_memory(), loading.load_workload())
+    """Read what a decision needs: two small queries while nothing has changed."""
+    return Dossier(loading.load_knowledge(), loading.load_workload())
 
 
 def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime | None = None) -> Choice:
@@ -70,8 +80,8 @@ def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime
     dossier = open_dossier()
     if among is not None:
         names = set(among)
-        seen = [candidate for candidate in dossier.roster.candidates if candidate.project in names]
-        dossier = replace(dossier, roster=Roster(seen))
+        seen = [candidate for candidate in dossier.knowledge.roster.candidates if candidate.project in names]
+        dossier = replace(dossier, knowledge=replace(dossier.knowledge, roster=Roster(seen)))
     return dossier.decide(loading.view_of_task(task, now=now or timezone.now()))[0]
 
 
@@ -108,7 +118,8 @@ def assign_task(
     text = f"{actor} chose {project.pk if project else instance}{f': {reason}' if reason else '.'}"
     best = Ranked(project.pk if project else None, place.pk if place else None, 1.0, {"human": 1.0}, [text])
     choice = Choice("routed", 1.0, text, DecidedBy.HUMAN, (best,))
-    dossier = Dossier(Roster(()), loading.load_policy_view(), Memory(), {})
+    known = {project.pk: project} if project else {}
+    dossier = Dossier(loading.Knowledge(places=known, policy=loading.load_knowledge().policy))
     view = loading.view_of_task(task)
     return _store(task, choice, view, dossier, actor=actor, now=timezone.now(), milliseconds=0.0)
 
@@ -120,11 +131,6 @@ def route_waiting(*, now: datetime | None = None, limit: int = 100) -> int:
     return _route_each(waiting, now)
 
 
-def reroute_outdated(*, limit: int = 100) -> int:
-    """Route anew what was sent to review before the policy or the learning changed; return how many."""
-    return _route_each(_outdated(limit), timezone.now())
-
-
 def _route_each(waiting: Sequence[Task], now: datetime) -> int:
     done = 0
     for task in waiting:
@@ -133,10 +139,13 @@ def _route_each(waiting: Sequence[Task], now: datetime) -> int:
             done += 1
         except HopperError:  # routed, cancelled or deleted meanwhile
             continue
+        except BROKEN_ROW:
+            log.exception("Task %s cannot be routed as it is stored; the sweep goes on without it.", task.pk)
     return done
 
 
 def _outdated(limit: int) -> Sequence[Task]:
+    """Return what was sent to review before the policy or the learning changed."""
     changed = [
         LearnedState.objects.order_by("-number").values_list("created_at", flat=True).first(),
         PolicyVersion.objects.filter(state="active").values_list("activated_at", flat=True).first(),
@@ -162,7 +171,7 @@ def _store(
     told = {"decided_by": choice.decided_by, "episode": episode.pk}
     places: dict[str, Any] = {"confidence": choice.confidence, "reasoning": choice.reasoning, "actor": actor, **told}
     if choice.is_routed and best:
-        project, instance = _rows(best)
+        project, instance = _rows(best, dossier.knowledge.places)
         episode.chosen_scope = instance.scope if instance else None
         tasks.place_task(task=task, project=project, instance=instance, **places)
     else:
@@ -172,8 +181,8 @@ def _store(
     return _keep_decision(task, choice, episode, project, instance, dossier, now=now, milliseconds=milliseconds)
 
 
-def _rows(best: Ranked) -> tuple[Project | None, Instance | None]:
-    project = Project.objects.select_related("instance").get(pk=best.project) if best.project else None
+def _rows(best: Ranked, places: Mapping[str, Project]) -> tuple[Project | None, Instance | None]:
+    project = places[best.project] if best.project else None
     if project and project.instance_id == best.instance:
         return project, project.instance
     return project, Instance.objects.get(pk=best.instance) if best.instance else None

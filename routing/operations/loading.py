@@ -1,12 +1,14 @@
-"""What a decision needs from the database, kept per process and refreshed by a few small queries."""
+"""What a decision needs from the database, kept per process and read anew only when it has changed."""
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Max, Sum
+from django.db.models import Count, F
 
+from hopper.common.db.stamps import read_stamps
 from hopper.common.durations import read_duration
 from instances.models import Instance
 from projects.models import Project
@@ -20,17 +22,32 @@ from tasks.models import Task
 
 SECONDS_A_DAY = 86_400
 LEXICAL = "lexical"
+QUESTIONS = (
+    "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
+    "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
+    "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
+    "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
+    "SELECT MAX(updated_at) FROM episode_judgements",
+)
+COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", "lessons")  # what each column of the answers speaks of
 
 
-@dataclass
-class _Kept:
-    """What this process holds; replaced whole, so a reader never sees half of a change."""
+@dataclass(frozen=True)
+class Knowledge:
+    """What a decision stands on besides the task and the load; `places` are the rows behind the roster."""
 
-    roster_key: Any = None
     roster: Roster = field(default_factory=lambda: Roster(()))
+    places: Mapping[str, Project] = field(default_factory=dict)
     policy: PolicyView = field(default_factory=PolicyView)
-    policy_key: Any = None
     memory: Memory = field(default_factory=Memory)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What this process holds and what it was read by; replaced whole, so no reader sees half of a change."""
+
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    stamps: tuple[Any, ...] = (None,) * len(COLUMNS)
     learned_until: datetime | None = None
 
 
@@ -44,16 +61,36 @@ def forget() -> None:
     _kept = _Kept()
 
 
-def load_roster() -> Roster:
-    """Return every project as a candidate; read anew when a project or an instance has changed."""
-    stamp = {"n": Count("pk"), "at": Max("updated_at"), "changes": Sum("version")}
-    key = [model._default_manager.aggregate(**stamp) for model in (Project, Instance)]
-    if _kept.roster_key != key:
-        rows = Project.objects.select_related("instance").order_by("name")
-        closed = Instance.objects.exclude(status=Instance.Status.ACTIVE).values_list("pk", "status")
-        _kept.roster = Roster([_candidate(project) for project in rows], {pk: f"is {why}" for pk, why in closed})
-        _kept.roster_key = key
-    return _kept.roster
+def load_knowledge() -> Knowledge:
+    """Return projects, policy and memory as they stand: one small query while nothing has changed."""
+    global _kept
+    with _lock:
+        stamps = read_stamps(*QUESTIONS)
+        if stamps != _kept.stamps:
+            changed = {name for name, now, was in zip(COLUMNS, stamps, _kept.stamps, strict=True) if now != was}
+            _kept = _refreshed(_kept, changed, stamps)
+        return _kept.knowledge
+
+
+def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept:
+    knowledge, until = kept.knowledge, kept.learned_until
+    if "places" in changed:
+        roster, places = _read_places()
+        knowledge = replace(knowledge, roster=roster, places=places)
+    if "policy" in changed:
+        knowledge = replace(knowledge, policy=_read_policy())
+    if changed & {"model", "lessons"}:
+        memory, until = _read_model() if "model" in changed else (knowledge.memory, until)
+        memory, until = _learn(memory, until)
+        knowledge = replace(knowledge, memory=memory)
+    return _Kept(knowledge, stamps, until)
+
+
+def _read_places() -> tuple[Roster, dict[str, Project]]:
+    rows = list(Project.objects.select_related("instance").order_by("name"))
+    closed = Instance.objects.exclude(status=Instance.Status.ACTIVE).values_list("pk", "status")
+    roster = Roster([_candidate(project) for project in rows], {pk: f"is {why}" for pk, why in closed})
+    return roster, {project.pk: project for project in rows}
 
 
 def _candidate(project: Project) -> Candidate:
@@ -75,15 +112,10 @@ def why_inactive(project: Project) -> str | None:
     return None
 
 
-def load_policy_view() -> PolicyView:
+def _read_policy() -> PolicyView:
     """Return the active policy version, compiled, or the built-in one that has no rules."""
-    active = PolicyVersion.State.ACTIVE
-    found = PolicyVersion.objects.filter(state=active).values_list("pk", "version").first()
-    if _kept.policy_key != found:
-        row = PolicyVersion.objects.get(pk=found[0]) if found else None
-        _kept.policy = view_of(row) if row else PolicyView()
-        _kept.policy_key = found
-    return _kept.policy
+    active = PolicyVersion.objects.filter(state=PolicyVersion.State.ACTIVE).first()
+    return view_of(active) if active else PolicyView()
 
 
 def view_of(version: PolicyVersion) -> PolicyView:
@@ -94,31 +126,23 @@ def view_of(version: PolicyVersion) -> PolicyView:
     )  # fmt: skip
 
 
-def load_memory() -> Memory:
-    """Return the newest fitted model with every lesson that came after it."""
-    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values("number").first()
-    number = newest["number"] if newest else 0
-    with _lock:
-        if _kept.memory.number != number:
-            _take_over(number)
-        lessons = EpisodeJudgement.objects.with_text()
-        if _kept.learned_until:
-            lessons = lessons.changed_after(_kept.learned_until)
-        fresh = list(lessons.order_by("-updated_at", "-pk")[:LONGEST_TAIL])[::-1]
-        if fresh:
-            _kept.memory = _kept.memory.learn(_lesson(judgement) for judgement in fresh)
-            _kept.learned_until = fresh[-1].updated_at
-        return _kept.memory
+def _read_model() -> tuple[Memory, datetime | None]:
+    """Return the newest fitted model, and the moment until which it knows every lesson."""
+    state = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").first()
+    if state is None:
+        return Memory(), None
+    model = Model(Arrays.from_bytes(bytes(state.arrays)))
+    return Memory(model, state.number), datetime.fromisoformat(state.metrics["judged_until"])
 
 
-def _take_over(number: int) -> None:
-    """Swap the model; lessons that it has not seen are read again after it."""
-    state = LearnedState.objects.filter(kind=LEXICAL, number=number).first()
-    if state:
-        _kept.memory = Memory(Model(Arrays.from_bytes(bytes(state.arrays))), number)
-        _kept.learned_until = datetime.fromisoformat(state.metrics["judged_until"])
-    else:
-        _kept.memory, _kept.learned_until = Memory(), None
+def _learn(memory: Memory, until: datetime | None) -> tuple[Memory, datetime | None]:
+    """Let the memory learn what came after the moment; return it with the moment of the last lesson."""
+    lessons = EpisodeJudgement.objects.with_text()
+    lessons = lessons.changed_after(until) if until else lessons
+    fresh = list(lessons.order_by("-updated_at", "-pk")[:LONGEST_TAIL])[::-1]
+    if not fresh:
+        return memory, until
+    return memory.learn(_lesson(judgement) for judgement in fresh), fresh[-1].updated_at
 
 
 def _lesson(judgement: EpisodeJudgement) -> Lesson:

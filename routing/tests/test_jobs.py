@@ -1,10 +1,11 @@
 import pytest
+from django.db.models import JSONField, Value
 from django.utils import timezone
 
 from hopper.common.jobs import run
 from projects.tests.factories import ProjectFactory
 from routing.models import Decision, Episode, LearnedState
-from routing.operations import refit, reroute_outdated, route_waiting
+from routing.operations import refit, route_waiting
 from routing.tests.factories import activate_rules, make_projects, teach_topics, votes_for
 from tasks.models import Task
 from tasks.operations import cancel_task, delete_task, submit_task
@@ -89,9 +90,17 @@ class TestTheSweep:
         task = TaskFactory(title="no idea")
         route_waiting()
         logins()
-        assert [reroute_outdated(), reroute_outdated()] == [1, 0]
+        assert [route_waiting(), route_waiting()] == [1, 0]
         task.refresh_from_db()
         assert (task.review_required, Episode.objects.for_task(task).count()) == (True, 2)
+
+    def test_goes_on_past_a_task_that_was_stored_broken(self, caplog):
+        make_projects("web")
+        broken, last = (TaskFactory(project_id=place, priority=p) for place, p in ((None, "high"), ("web", "low")))
+        Task.objects.filter(pk=broken.pk).update(required_capabilities=Value(7, JSONField()))
+        assert route_waiting() == 1
+        assert Decision.objects.get().task == last
+        assert f"Task {broken.pk} cannot be routed" in caplog.text
 
     def test_passes_over_what_changes_under_its_hands(self, once_after):
         make_projects("web")

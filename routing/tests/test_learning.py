@@ -56,9 +56,9 @@ class TestALesson:
         (task,) = teach(projects["web"], "gizmo with a broken flange")
         refit()
         view = loading.view_of_task(task)
-        assert loading.load_memory().predict(view.text).neighbours[0]["episode"] == task.decision.episode_id
+        assert loading.load_knowledge().memory.predict(view.text).neighbours[0]["episode"] == task.decision.episode_id
         withdraw_feedback(feedback=task.feedback, actor="ada")
-        left = loading.load_memory().predict(view.text).neighbours
+        left = loading.load_knowledge().memory.predict(view.text).neighbours
         assert task.decision.episode_id not in [entry["episode"] for entry in left]
         refit()
         assert best_for("gizmo with a broken flange") is None
@@ -165,20 +165,20 @@ class TestARefit:
         during = []
 
         def decide():
-            during.append((loading.load_memory().number, best_for("invoice import fails again")))
+            during.append((loading.load_knowledge().memory.number, best_for("invoice import fails again")))
 
         with once_after('FROM "episode_judgements"', decide):
             assert refit().number == 2
         assert during == [(1, "data")]
-        assert loading.load_memory().number == 2
+        assert loading.load_knowledge().memory.number == 2
 
     def test_leaves_a_memory_that_is_in_use_as_it_was(self):
         teach_topics(copies=2)
         refit()
-        held = loading.load_memory()
+        held = loading.load_knowledge().memory
         teach(ProjectFactory(name="new"), LOGIN)
         refit()
-        assert loading.load_memory() is not held
+        assert loading.load_knowledge().memory is not held
         assert (held.number, len(held.lessons)) == (1, 0)
 
 

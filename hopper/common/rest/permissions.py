@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -13,6 +14,8 @@ class DenyUnlessDeclared(BasePermission):
     """Allows an action only to the role that the view's `access` table names for it."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if view.action is None and request.user is not None:
+            raise MethodNotAllowed(str(request.method))
         needed: Role | None = getattr(view, "access", {}).get(view.action)
         if request.user is None or needed is None:
             return False
