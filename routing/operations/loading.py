@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count, F
 
-from hopper.common.db.stamps import read_stamps
+from hopper.common.db.rows import read_side_by_side
 from hopper.common.durations import read_duration
 from instances.models import Instance
 from projects.models import Project
@@ -65,7 +65,7 @@ def load_knowledge() -> Knowledge:
     """Return projects, policy and memory as they stand: one small query while nothing has changed."""
     global _kept
     with _lock:
-        stamps = read_stamps(*QUESTIONS)
+        stamps = read_side_by_side(*QUESTIONS)
         if stamps != _kept.stamps:
             changed = {name for name, now, was in zip(COLUMNS, stamps, _kept.stamps, strict=True) if now != was}
             _kept = _refreshed(_kept, changed, stamps)

@@ -64,6 +64,6 @@ class TestTheLog:
         client = api()
 
         with nothing_stored():
-            refused(client.raw(method, path, b"{}"), 403)
+            refused(client.raw(method, path, b"{}"), 405)
 
         assert Event.objects.count() == 3
