@@ -11,10 +11,11 @@ from hopper.common.keys import create_key
 
 
 def pytest_configure():
-    """Leave out what costs each test much and proves nothing.
+    """Leave out what costs each test much and proves nothing, and what a developer's own settings would change.
 
     Argon2 is slow on purpose, and WhiteNoise looks up all static files anew for every test client.
     """
+    settings.EMBEDDINGS_PROVIDER, settings.EMBEDDINGS_MODEL = "hashing", ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
 

@@ -180,9 +180,29 @@ DOORBELLS = {
     "task.retried": ["routing.route_task"],
 }
 
+# Which event is news for which consumer: a delivery is written with it, and carried soon after.
+CONSUMERS = {
+    kind: ["embedding"]
+    for kind in (
+        "task.submitted", "task.stored", "task.imported", "task.changed", "task.routed", "task.review_requested",
+        "pattern.created", "pattern.changed",
+    )
+}  # fmt: skip
+
 # -- tasks --------------------------------------------------------------------------------------------------
 
 LEASE_SECONDS = env.whole("LEASE_SECONDS", default=600, minimum=1)
+
+# -- embeddings ---------------------------------------------------------------------------------------------
+
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+OPENAI_BASE_URL = env.url("OPENAI_BASE_URL", default="", schemes=("http", "https"))
+EMBEDDINGS_PROVIDER = env.text("EMBEDDINGS_PROVIDER") or ("openai" if OPENAI_API_KEY else "hashing")
+EMBEDDINGS_MODEL = env.text("EMBEDDINGS_MODEL")
+EMBEDDINGS_DIMENSION = env.whole("EMBEDDINGS_DIMENSION", default=1536, minimum=1)
+EMBEDDINGS_BATCH_SIZE = env.whole("EMBEDDINGS_BATCH_SIZE", default=100, minimum=1)
+EMBEDDINGS_TIMEOUT = env.whole("EMBEDDINGS_TIMEOUT", default=30, minimum=1)
+EMBEDDINGS_MODEL_PATH = env.text("EMBEDDINGS_MODEL_PATH")
 
 # -- API ----------------------------------------------------------------------------------------------------
 

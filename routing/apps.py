@@ -5,3 +5,6 @@ class RoutingConfig(AppConfig):
     """Deciding where a task goes, remembering why, and getting better at it."""
 
     name = "routing"
+
+    def ready(self) -> None:
+        from routing.embedding import checks  # noqa: F401 - registers the system checks

@@ -1,0 +1,94 @@
+"""Vectors from a sentence encoder in an ONNX file, on this machine's processor and without PyTorch."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.embedding.base import Configuration, EmbeddingFailed, Vectors, only_with_words, stored_name
+
+LONGEST_TEXT = 256  # tokens
+MODELS = ("model.onnx", "onnx/model.onnx", "model*.onnx", "onnx/model*.onnx")  # the first that is there
+TOKENIZER = "tokenizer.json"
+INSTALL = "Type: pip install -r requirements-extra.txt"
+
+
+class OnnxEmbedder:
+    """Runs onnxruntime on a model folder, such as all-MiniLM-L6-v2 in int8.
+
+    Texts go one by one: an int8 model scales by what else is in its batch, so equal texts would differ.
+    """
+
+    name = "onnx"
+
+    def __init__(self, configuration: Configuration) -> None:
+        model, tokenizer = files_of(configuration.model_path)
+        self._session, self._tokenizer = _load(model, tokenizer)
+        self._inputs = [wanted.name for wanted in self._session.get_inputs()]
+        self._output = _pooled(self._session.get_outputs())
+        self.dimension = len(self._embed("dimension"))
+        folder = configuration.model or Path(configuration.model_path).resolve().name
+        self.model = stored_name("onnx", folder[:60], _digest(model, tokenizer))
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return one unit row per text."""
+        return only_with_words(texts, self.dimension, lambda worded: np.stack([self._embed(text) for text in worded]))
+
+    def _embed(self, text: str) -> NDArray[np.float64]:
+        encoded = self._tokenizer.encode(text)
+        known = {
+            "input_ids": encoded.ids, "attention_mask": encoded.attention_mask, "token_type_ids": encoded.type_ids,
+        }  # fmt: skip
+        fed = {name: np.array([known[name]], np.int64) for name in self._inputs}
+        output = np.asarray(self._session.run([self._output], fed)[0][0], np.float64)
+        if output.ndim == 1:
+            return output
+        mask = np.array(encoded.attention_mask, np.float64)
+        return mask @ output / mask.sum()
+
+
+def files_of(folder: str) -> tuple[Path, Path]:
+    """Return the model and the tokenizer in a folder.
+
+    :raises EmbeddingFailed: if one is missing
+    """
+    if not folder:
+        raise EmbeddingFailed("EMBEDDINGS_MODEL_PATH is not set.", is_outage=True)
+    found = [file for pattern in MODELS for file in sorted(Path(folder).glob(pattern))]
+    if not found or not (Path(folder) / TOKENIZER).is_file():
+        raise EmbeddingFailed(f"{folder} does not hold model.onnx and {TOKENIZER}.", is_outage=True)
+    return found[0], Path(folder) / TOKENIZER
+
+
+def _load(model: Path, tokenizer: Path) -> tuple[Any, Any]:
+    try:
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise EmbeddingFailed(f"EMBEDDINGS_PROVIDER=onnx needs onnxruntime. {INSTALL}", is_outage=True) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a worker is one of several, and a text takes a millisecond
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except (errors.InvalidProtobuf, errors.InvalidGraph, errors.Fail, errors.NoSuchFile) as error:
+        raise EmbeddingFailed(f"{model} is not a model that onnxruntime can load.", is_outage=True) from error
+    reader = Tokenizer.from_file(str(tokenizer))
+    reader.enable_truncation(LONGEST_TEXT)
+    reader.no_padding()
+    return session, reader
+
+
+def _pooled(outputs: Sequence[Any]) -> str:
+    """Return the output to read: one vector for the text where the model has it, else one for each token."""
+    return str(min(outputs, key=lambda output: len(output.shape) != 2 or "pooler" in output.name).name)
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,82 @@
+"""A server on this machine that speaks OpenAI's protocol for embeddings, and breaks it on demand."""
+
+import base64
+import json
+import threading
+import zlib
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+
+
+class OpenAIStub:
+    """Answers with a vector of its own for each text and five tokens for each.
+
+    Set `spoil` to change the answer before it is sent, or `answer` to a function of `(handler, question)` that
+    writes the whole answer; `questions` holds what was asked.
+    """
+
+    def __init__(self, dimension):
+        self.dimension = dimension
+        self.questions = []
+        self.released = threading.Event()
+        self.spoil = lambda answer: answer
+        self.answer = None
+        self.url = ""
+
+    def vectors(self, question):
+        items = [
+            {"object": "embedding", "index": index, "embedding": self._encoded(text, question)}
+            for index, text in enumerate(question["input"])
+        ]
+        usage = {"prompt_tokens": 5 * len(items), "total_tokens": 5 * len(items)}
+        return {"object": "list", "model": question["model"], "data": items[::-1], "usage": usage}
+
+    def _encoded(self, text, question):
+        row = np.random.default_rng(zlib.crc32(text.encode())).normal(size=self.dimension).astype("<f4")
+        return base64.b64encode(row.tobytes()).decode() if question.get("encoding_format") == "base64" else row.tolist()
+
+    def respond(self, handler, question):
+        self.questions.append(question)
+        if self.answer:
+            self.answer(handler, question)
+        else:
+            send(handler, json.dumps(self.spoil(self.vectors(question))))
+
+
+def send(handler, text, status=200, **headers):
+    body = text.encode()
+    handler.send_response(status)
+    for name, value in {"Content-Type": "application/json", "Content-Length": len(body), **headers}.items():
+        handler.send_header(name.replace("_", "-"), str(value))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+@contextmanager
+def serving(stub):
+    """Serve the stub on a free port until the end of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            try:
+                stub.respond(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True  # the client has heard enough
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.block_on_close = True, False
+    stub.url = f"http://127.0.0.1:{server.server_port}/v1"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        yield stub
+    finally:
+        stub.released.set()
+        server.shutdown()
+        server.server_close()
