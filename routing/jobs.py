@@ -1,4 +1,4 @@
-"""What is rung or swept: routing and refitting."""
+"""What is rung or swept: routing, refitting and embedding."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -19,6 +19,18 @@ def route_task(task_id: str) -> None:
 def route_waiting_tasks(limit: int = 100) -> int:
     """Route whatever no doorbell has rung for, and reviewed tasks once policy or learning changed."""
     return operations.route_waiting(limit=limit)
+
+
+@shared_task(name="routing.embed_waiting")
+def embed_waiting(limit: int = 1000) -> int:
+    """Build the vectors of what has changed."""
+    return operations.embed_waiting(limit=limit)
+
+
+@shared_task(name="routing.embed_stale")
+def embed_stale() -> int:
+    """Build the vectors of rows that no delivery spoke of: loaded fixtures, or a new model."""
+    return operations.embed_all()
 
 
 @shared_task(name="routing.refit")

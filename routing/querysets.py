@@ -7,10 +7,11 @@ from django.db import models
 from django.db.models import Avg, Count, F, Q
 from django.db.models.functions import TruncDate
 
+from hopper.common.querysets import NearestMixin
 from tasks.models import Task
 
 if TYPE_CHECKING:
-    from routing.models import Decision, Delegation, Episode, EpisodeJudgement, Pattern, Policy
+    from routing.models import Decision, Delegation, Episode, EpisodeJudgement, Pattern, Policy, TaskEmbedding
 
 Row = TypeVar("Row", bound=models.Model)
 LOW_CONFIDENCE = 0.6
@@ -70,7 +71,7 @@ class DecisionQuerySet(ScopedByProject["Decision"]):
         )  # fmt: skip
 
 
-class EpisodeQuerySet(ScopedByProject["Episode"]):
+class EpisodeQuerySet(NearestMixin, ScopedByProject["Episode"]):
     """The history of routing; chain the questions like filters."""
 
     project_column = "chosen_project"
@@ -99,7 +100,15 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         )  # fmt: skip
 
 
-class PatternQuerySet(models.QuerySet["Pattern"]):
+class TaskEmbeddingQuerySet(models.QuerySet["TaskEmbedding"]):
+    """Vectors of tasks."""
+
+    def of_task(self, task: Task) -> "TaskEmbedding | None":
+        """The vector of the task, or None while it waits for one or has no words."""
+        return self.filter(task=task, embedding__isnull=False).first()
+
+
+class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):
     """Patterns; chain the questions like filters."""
 
     def active(self) -> Self:

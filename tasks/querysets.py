@@ -10,6 +10,7 @@ from django.db.models.expressions import RawSQL
 from hopper.common.db.clock import Now
 from hopper.common.db.graph import subtree_sql
 from hopper.common.db.lists import ListOf
+from hopper.common.querysets import NearestMixin
 
 if TYPE_CHECKING:
     from tasks.models import Task, TaskClaim, TaskDependency
@@ -31,7 +32,7 @@ class ClaimQuerySet(models.QuerySet["TaskClaim"]):
         return self.get(task=task, fence=fence)
 
 
-class TaskQuerySet(models.QuerySet["Task"]):
+class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
     """Tasks; chain the questions like filters."""
 
     def in_project(self, project: Any) -> Self:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,13 +15,15 @@ from feedback.models import TaskFeedback
 from feedback.serializers import FeedbackInput, FeedbackSerializer
 from hopper.api.places import named_place
 from hopper.common.models import Role
+from hopper.common.rest.pagination import page_size
 from hopper.common.rest.principals import Principal
+from hopper.common.rest.serializers import LeanSerializer
 from hopper.events.models import Event
 from hopper.events.serializers import EventSerializer
 from projects.models import Project
 from routing import operations as routing
-from routing.models import Decision, Delegation
-from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer
+from routing.models import Decision, Delegation, Pattern, TaskEmbedding
+from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer, PatternSerializer
 from sync import operations as sync
 from sync.models import ExternalMapping
 from sync.serializers import MappingChange, MappingInput, MappingSerializer
@@ -31,7 +33,10 @@ from tasks.serializers import TaskSerializer
 from tasks.viewsets import TaskViewSet
 
 WRITE_FEEDBACK = dict.fromkeys(("give_feedback", "replace_feedback", "withdraw_feedback"), Role.EXECUTOR)
-LOOKS = dict.fromkeys(("timeline", "decision", "feedback", "external_mappings", "delegations"), Role.VIEWER)
+LOOKS = dict.fromkeys(
+    ("timeline", "decision", "feedback", "external_mappings", "delegations", "similar", "patterns"), Role.VIEWER
+)
+LIMIT = OpenApiParameter("limit", int, description="At most 100.")
 OPERATE = dict.fromkeys(("route", "record_decision", "add_mapping", "change_mapping", "remove_mapping"), Role.OPERATOR)
 
 
@@ -52,6 +57,37 @@ class DetailedTaskSerializer(TaskSerializer):
     class Meta(TaskSerializer.Meta):
         fields = [*TaskSerializer.Meta.fields, "decision", "feedback"]
         read_only_fields = fields
+
+
+class SimilarTaskSerializer(TaskSerializer):
+    """A task with how like it is: 1 means the same."""
+
+    similarity = serializers.SerializerMethodField()
+
+    class Meta(TaskSerializer.Meta):
+        fields = ["similarity", *TaskSerializer.Meta.fields]
+        read_only_fields = fields
+
+    def get_similarity(self, task: Any) -> float:
+        return likeness(task.distance)
+
+
+class SimilarPatternSerializer(PatternSerializer):
+    """A pattern with how like it is: 1 means the same."""
+
+    similarity = serializers.SerializerMethodField()
+
+    class Meta(PatternSerializer.Meta):
+        fields = ["similarity", *PatternSerializer.Meta.fields]
+        read_only_fields = fields
+
+    def get_similarity(self, pattern: Any) -> float:
+        return likeness(pattern.distance)
+
+
+def likeness(distance: float) -> float:
+    """Return the cosine, from -1 to 1, for a cosine distance."""
+    return round(1.0 - distance, 4)
 
 
 class ComposedTaskViewSet(TaskViewSet):
@@ -104,6 +140,30 @@ class ComposedTaskViewSet(TaskViewSet):
         """List the hops of the task through the tree."""
         hops = Delegation.objects.of_task(self.get_object())
         return Response({"results": DelegationSerializer.show_all(hops)})
+
+    # -- what is like it
+
+    @extend_schema(parameters=[LIMIT], responses=SimilarTaskSerializer(many=True))
+    @action(detail=True)
+    def similar(self, request: Request, pk: str) -> Response:
+        """List the tasks that mean most nearly the same, nearest first; filters of the list narrow them."""
+        task = self.get_object()
+        others = self.filter_queryset(TaskViewSet.get_queryset(self)).exclude(pk=task.pk)
+        return Response(self._nearest(task, others, SimilarTaskSerializer, 10))
+
+    @extend_schema(parameters=[LIMIT], responses=SimilarPatternSerializer(many=True))
+    @action(detail=True)
+    def patterns(self, request: Request, pk: str) -> Response:
+        """List the patterns in use whose words mean most nearly the same as the task's."""
+        known = Pattern.objects.active().for_principal(self.principal)
+        return Response(self._nearest(self.get_object(), known, SimilarPatternSerializer, 5))
+
+    def _nearest(self, task: Task, rows: Any, shown: type[LeanSerializer], count: int) -> dict[str, Any]:
+        """Return the rows nearest to the task; `waiting` says that its vector is still being built."""
+        own = TaskEmbedding.objects.of_task(task)
+        count = page_size(self.request, "limit", count)
+        near = rows.nearest_to(own.embedding, model=own.model)[:count] if own else ()
+        return {"waiting": own is None, "results": shown.show_all(near)}
 
     # -- decision
 

@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from hopper.common.admin import ReadOnlyAdmin, link_to
-from hopper.events.models import Event
+from hopper.events.models import Delivery, Event
+from hopper.events.operations import retry_delivery
 
 
 @admin.register(Event)
@@ -34,3 +37,29 @@ class EventAdmin(ReadOnlyAdmin):
         """The row itself, while it exists."""
         rows = apps.get_model(event.aggregate_type)._default_manager
         return link_to(rows.filter(pk=event.aggregate_id).first())
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """News on its way; what was given up can be tried again."""
+
+    list_display = ["created_at", "consumer", "subject", "version", "status", "attempts", "last_error"]
+    list_filter = ["consumer", "status"]
+    search_fields = ["aggregate_id", "last_error"]
+    ordering = ["-id"]
+    actions = ["try_again"]
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change deliveries may let one be tried again, and nothing else."""
+        return request.user.has_perm("events.change_delivery")
+
+    @admin.display(description="About")
+    def subject(self, delivery: Delivery) -> str:
+        """The kind and key of the row."""
+        return f"{delivery.aggregate_type} {delivery.aggregate_id}"
+
+    @admin.action(description="Try again", permissions=["retry"])
+    def try_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        """Let dead deliveries be carried once more."""
+        tried = sum(retry_delivery(delivery=delivery) for delivery in chosen)
+        self.message_user(request, f"{tried} will be tried again; the others are not dead.", messages.INFO)

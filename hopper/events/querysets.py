@@ -1,9 +1,11 @@
-"""Every question about the log."""
+"""Every question about the log and its deliveries."""
 
 from typing import Any, Self
 
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 
+from hopper.common.db.clock import Now
 from hopper.common.models import Role
 
 
@@ -29,3 +31,29 @@ class EventQuerySet(models.QuerySet):
                 | models.Q(actor__icontains=word)
             )
         return found
+
+
+class DeliveryQuerySet(models.QuerySet):
+    """Deliveries; chain the questions like filters."""
+
+    def waiting(self, consumer: str) -> Self:
+        """Deliveries that the consumer may take now, oldest first: none while an older one of the same row is open."""
+        due = Q(status="pending", available_at__lte=Now()) | Q(status="leased", lease_until__lte=Now())
+        earlier = self.model._default_manager.filter(
+            consumer=OuterRef("consumer"), aggregate_type=OuterRef("aggregate_type"),
+            aggregate_id=OuterRef("aggregate_id"), version__lt=OuterRef("version"),
+        )  # fmt: skip
+        in_the_way = earlier.filter(Q(status__in=["pending", "leased"]) | Q(status="dead", carries="event"))
+        return self.filter(due, ~Exists(in_the_way), consumer=consumer).order_by("id")
+
+    def open(self) -> Self:
+        """Deliveries that are not done and not given up."""
+        return self.filter(status__in=["pending", "leased"])
+
+    def dead(self) -> Self:
+        """Deliveries that were given up: somebody has to look."""
+        return self.filter(status="dead")
+
+    def held_with(self, *, pk: int, fence: int) -> Self:
+        """The delivery, if it is still leased under this fence."""
+        return self.filter(pk=pk, fence=fence, status="leased")

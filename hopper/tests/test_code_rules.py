@@ -9,6 +9,7 @@ import pytest
 from hopper.tests import code_rules
 from hopper.tests.code_rules import RULES, Source, findings, product_code
 
+pytestmark = pytest.mark.untraced
 APPS = ("instances", "projects", "tasks", "routing", "feedback", "sync")
 
 

@@ -15,6 +15,7 @@ from django.core.management import call_command, get_commands
 
 from tasks.models import Task
 
+pytestmark = pytest.mark.untraced
 ROOT = settings.BASE_DIR
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])

@@ -12,6 +12,7 @@ from routing.models import Pattern
 from routing.operations.loading import load_knowledge
 from routing.policy.types import TaskView
 
+pytestmark = pytest.mark.untraced
 SAMPLE = Path(demo.__file__).parent / "sample" / "tasks.jsonl"
 
 

@@ -21,6 +21,7 @@ from sync.operations import create_mapping
 from tasks.models import Task
 from tasks.operations import add_dependency, change_task, claim_task, complete_task
 
+pytestmark = pytest.mark.untraced
 ROWS = {
     "instances.instance": 5, "projects.project": 4, "tasks.task": 14, "tasks.taskdependency": 1, "tasks.taskclaim": 3,
     "routing.policy": 1, "routing.policyversion": 1, "routing.episode": 9, "routing.decision": 9,

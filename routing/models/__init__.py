@@ -2,6 +2,7 @@
 
 from routing.models.decision import DecidedBy, Decision
 from routing.models.delegation import Delegation
+from routing.models.embedding import EpisodeEmbedding, PatternEmbedding, TaskEmbedding
 from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import LearnedState
 from routing.models.pattern import Pattern
@@ -12,9 +13,12 @@ __all__ = [
     "Decision",
     "Delegation",
     "Episode",
+    "EpisodeEmbedding",
     "EpisodeJudgement",
     "LearnedState",
     "Pattern",
+    "PatternEmbedding",
     "Policy",
     "PolicyVersion",
+    "TaskEmbedding",
 ]

@@ -10,6 +10,7 @@ from routing.operations.deciding import (
 )
 from routing.operations.delegations import change_delegation, create_delegation, delete_delegation
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
+from routing.operations.meaning import embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
     activate_version,
@@ -38,6 +39,8 @@ __all__ = [
     "delete_pattern",
     "delete_policy",
     "delete_version",
+    "embed_all",
+    "embed_waiting",
     "judge_episode",
     "load_policy",
     "open_dossier",

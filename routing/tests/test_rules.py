@@ -71,6 +71,7 @@ class TestAVerdict:
         ).book
         assert book.judge(TaskView("login", tags=("bug",))).votes == {"web": pytest.approx(0.8)}
 
+    @pytest.mark.untraced
     @given(st.lists(WEIGHTS, min_size=1, max_size=5))
     def test_stays_a_share_whatever_the_weights_and_their_order(self, weights):
         rules = [votes_for("web", when={"keyword": "login"}, weight=weight) for weight in weights]
@@ -136,6 +137,7 @@ TASKS = st.builds(
 
 
 class TestTheIndexOfRules:
+    @pytest.mark.untraced
     @given(st.lists(RULES, max_size=8), TASKS)
     def test_finds_just_what_trying_every_rule_finds(self, rules, task):
         rules = [rule | {"name": f"rule {number}"} for number, rule in enumerate(rules)]

@@ -73,10 +73,9 @@ class KeysetPagination(BasePagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, self.queryset, self.view = request, queryset, view
-        self.size = self._whole("page_size" if "limit" not in request.query_params else "limit", DEFAULT_SIZE, 1)
-        self.size = min(self.size, LARGEST_SIZE)
+        self.size = page_size(request, "page_size" if "limit" not in request.query_params else "limit", DEFAULT_SIZE)
         self.cursor = self._read_cursor()
-        self.skip = self._whole("skip", 0, 0, DEEPEST_SKIP)
+        self.skip = _whole(request, "skip", 0, 0, DEEPEST_SKIP)
         backwards = bool(self.cursor and self.cursor.backwards)
         rows = list(self._page_query(backwards)[self.skip : self.skip + self.size + 1])
         self.has_more = len(rows) > self.size
@@ -154,14 +153,6 @@ class KeysetPagination(BasePagination):
             case _:
                 raise ValidationError({"count": ["Ask for count=exact or count=estimate."]})
 
-    def _whole(self, name: str, default: int, minimum: int, maximum: int | None = None) -> int:
-        text = self.request.query_params.get(name, str(default))
-        if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) < minimum:
-            raise ValidationError({name: [f"Send a whole number of {minimum} or more."]})
-        if maximum is not None and int(text) > maximum:
-            raise ValidationError({name: [f"At most {maximum}: follow `next` instead of skipping deeper."]})
-        return int(text)
-
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         orderings = ", ".join(getattr(view, "orderings", {}))
         texts = {
@@ -184,6 +175,23 @@ class KeysetPagination(BasePagination):
             "required": ["next", "previous", "results"],
             "properties": {"next": link, "previous": link, "count": {"type": "integer"}, "results": schema},
         }
+
+
+def page_size(request: Request, name: str, default: int) -> int:
+    """Return how many rows are asked for: 1 to 100.
+
+    :raises ValidationError: if it is no whole number
+    """
+    return min(_whole(request, name, default, 1), LARGEST_SIZE)
+
+
+def _whole(request: Request, name: str, default: int, minimum: int, maximum: int | None = None) -> int:
+    text = request.query_params.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) < minimum:
+        raise ValidationError({name: [f"Send a whole number of {minimum} or more."]})
+    if maximum is not None and int(text) > maximum:
+        raise ValidationError({name: [f"At most {maximum}: follow `next` instead of skipping deeper."]})
+    return int(text)
 
 
 def _expression(entry: Any) -> Any:

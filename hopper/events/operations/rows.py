@@ -14,6 +14,7 @@ from hopper.common.db.rows import read_row
 from hopper.common.errors import Gone, HopperError, Invalid
 from hopper.common.jobs import ring
 from hopper.events.models import Event
+from hopper.events.operations.deliveries import schedule
 
 Row = TypeVar("Row", bound=models.Model)
 BATCH = 500
@@ -29,6 +30,7 @@ class StillInUse(HopperError):
 def record_event(kind: str, row: models.Model, *, actor: str, **payload: Any) -> Event:
     """Append what happened to the row, in the caller's transaction, and ring for whoever waits for it."""
     event = Event.objects.create(**_entry(kind, row, actor, payload), version=_next_version(row))
+    schedule([event])
     for job in settings.DOORBELLS.get(kind, ()):
         ring(job, row.pk)
     return event
@@ -41,13 +43,13 @@ def record_events(
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
         last = _last_versions(batch)
-        Event.objects.bulk_create(
+        schedule(Event.objects.bulk_create(
             Event(
                 **_entry(kind, row, actor, payload(row) if payload else {}),
                 version=max(last.get(str(row.pk), 0) + 1, getattr(row, "version", 1)),
             )
             for row in batch
-        )
+        ))  # fmt: skip
 
 
 def _entry(kind: str, row: models.Model, actor: str, payload: dict[str, Any]) -> dict[str, Any]:

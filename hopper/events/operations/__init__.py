@@ -1,0 +1,31 @@
+"""Writing rows with their events, and carrying the news to whoever waits for it."""
+
+from hopper.events.operations.deliveries import DeliveryFailed, drain, purge_deliveries, retry_delivery, schedule
+from hopper.events.operations.rows import (
+    StillInUse,
+    change_row,
+    check_row,
+    create_row,
+    delete_row,
+    lock_row,
+    record_event,
+    record_events,
+    save_row,
+)
+
+__all__ = [
+    "DeliveryFailed",
+    "StillInUse",
+    "change_row",
+    "check_row",
+    "create_row",
+    "delete_row",
+    "drain",
+    "lock_row",
+    "purge_deliveries",
+    "record_event",
+    "record_events",
+    "retry_delivery",
+    "save_row",
+    "schedule",
+]

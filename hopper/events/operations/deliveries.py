@@ -1,0 +1,158 @@
+"""Carrying news: schedule in the transaction of the change, lease, deliver outside of any, acknowledge by fence.
+
+A delivery is the promise, a doorbell only makes it quick (reliability.md C1).
+"""
+
+import logging
+import random
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from os import getpid
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from hopper.common.db.clock import Now
+from hopper.common.errors import HopperError
+from hopper.events.models import Delivery, Event
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+MOST_ATTEMPTS = 12
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
+OUTAGE_PAUSE = 30.0
+KEPT = timedelta(days=7)
+COALESCE = """
+    INSERT INTO deliveries (created_at, event_id, consumer, carries, aggregate_type, aggregate_id, version,
+                            status, attempts, fence, available_at)
+    VALUES (%s, %s, %s, 'state', %s, %s, %s, 'pending', 0, 0, %s)
+    ON CONFLICT (consumer, aggregate_type, aggregate_id) WHERE carries = 'state' AND status = 'pending'
+    DO UPDATE SET event_id = excluded.event_id, version = excluded.version
+"""
+
+Deliver = Callable[[Sequence[Delivery]], None]
+
+
+class DeliveryFailed(HopperError):
+    """The consumer could not take the news in.
+
+    `is_outage`: the other side as a whole is away, so no delivery is to blame and no attempt is used up.
+    """
+
+    code = "delivery_failed"
+
+    def __init__(self, message: str, *, is_outage: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.is_outage, self.retry_after = is_outage, retry_after
+
+
+def schedule(events: Iterable[Event]) -> None:
+    """Write a delivery for every consumer of the events, in the caller's transaction.
+
+    A row's pending state delivery is moved up to its newest event: one is enough, whatever happened.
+    """
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    rows = [
+        (now, event.pk, consumer, event.aggregate_type, event.aggregate_id, event.version, now)
+        for event in events
+        for consumer in settings.CONSUMERS.get(event.type, ())
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(COALESCE, rows)
+
+
+def drain(consumer: str, deliver: Deliver, *, batch: int, limit: int = 1000) -> int:
+    """Deliver what waits for the consumer, in batches; return how many were taken in.
+
+    It ends when nothing waits, at the limit, or when the other side is away.
+    """
+    done = tried = 0
+    while tried < limit:
+        taken = _take(consumer, min(batch, limit - tried))
+        if not taken:
+            break
+        tried += len(taken)
+        delivered, is_away = _deliver(taken, deliver)
+        done += delivered
+        if is_away:
+            break
+    return done
+
+
+def _take(consumer: str, count: int) -> list[Delivery]:
+    """Lease the deliveries that waited longest; other workers pass them over."""
+    try:
+        with transaction.atomic():
+            waiting = Delivery.objects.waiting(consumer).select_for_update(skip_locked=True, of=("self",))
+            keys = [delivery.pk for delivery in waiting[:count]]
+            Delivery.objects.filter(pk__in=keys).update(
+                status=Delivery.Status.LEASED, fence=F("fence") + 1, attempts=F("attempts") + 1,
+                lease_owner=f"{socket.gethostname()}:{getpid()}", lease_until=Now() + LEASE,
+            )  # fmt: skip
+            return list(Delivery.objects.filter(pk__in=keys).order_by("id"))
+    except IntegrityError:  # another worker leased a delivery of the same row at this very moment
+        return []
+
+
+def _deliver(taken: Sequence[Delivery], deliver: Deliver) -> tuple[int, bool]:
+    """Return how many were taken in, and whether the other side is away.
+
+    A batch that is refused is tried one by one, so that a single bad row holds up nobody else.
+    """
+    try:
+        deliver(taken)
+    except DeliveryFailed as error:
+        if error.is_outage or len(taken) == 1:
+            for delivery in taken:
+                _give_back(delivery, error)
+            return 0, error.is_outage
+        results = [_deliver([delivery], deliver) for delivery in taken]
+        return sum(count for count, _ in results), any(away for _, away in results)
+    return sum(_acknowledge(delivery) for delivery in taken), False
+
+
+def _acknowledge(delivery: Delivery) -> int:
+    held = Delivery.objects.held_with(pk=delivery.pk, fence=delivery.fence)
+    return held.update(status=Delivery.Status.DONE, done_at=Now(), lease_owner=None, lease_until=None, last_error=None)
+
+
+def _give_back(delivery: Delivery, error: DeliveryFailed) -> None:
+    """Let the delivery wait before it is tried again, or give it up after its last attempt."""
+    held = Delivery.objects.held_with(pk=delivery.pk, fence=delivery.fence)
+    log.warning("%s: %s", delivery, error.message)
+    if delivery.attempts >= MOST_ATTEMPTS and not error.is_outage:
+        held.update(status=Delivery.Status.DEAD, lease_owner=None, lease_until=None, last_error=error.message)
+        return
+    held.update(
+        lease_owner=None, lease_until=_next_try(delivery, error), last_error=error.message,
+        attempts=delivery.attempts - int(error.is_outage),
+    )  # fmt: skip
+
+
+def _next_try(delivery: Delivery, error: DeliveryFailed) -> datetime:
+    """Return when to try again: `min(5 s · 2ⁿ, 1 h) ± 20 %`, or what the other side asks for."""
+    pause = OUTAGE_PAUSE if error.is_outage else min(FIRST_PAUSE * 2 ** (delivery.attempts - 1), LONGEST_PAUSE)
+    wanted = error.retry_after if error.retry_after is not None else pause
+    return timezone.now() + timedelta(seconds=min(wanted, LONGEST_PAUSE) * random.uniform(0.8, 1.2))
+
+
+@transaction.atomic
+def retry_delivery(*, delivery: Delivery) -> bool:
+    """Let a dead delivery be tried again; return False if it is not dead, or a newer one waits already."""
+    dead = Delivery.objects.select_for_update().dead().filter(pk=delivery.pk)
+    place = {name: getattr(delivery, name) for name in ("consumer", "aggregate_type", "aggregate_id")}
+    if delivery.carries == Delivery.Carries.STATE and Delivery.objects.open().filter(**place).exists():
+        dead.update(status=Delivery.Status.DONE, done_at=timezone.now())
+        return False
+    return bool(dead.update(status=Delivery.Status.PENDING, attempts=0, available_at=timezone.now()))
+
+
+def purge_deliveries(*, now: datetime | None = None) -> int:
+    """Forget what was delivered more than seven days ago; return how many."""
+    old = Delivery.objects.filter(status=Delivery.Status.DONE, done_at__lt=(now or timezone.now()) - KEPT)
+    return old.delete()[0]

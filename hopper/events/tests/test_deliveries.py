@@ -1,0 +1,184 @@
+"""The outbox: what is committed is carried at least once, in order, and never by two at a time."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from hopper.events.models import Delivery
+from hopper.events.operations import DeliveryFailed, drain, purge_deliveries, retry_delivery
+from hopper.events.operations.deliveries import MOST_ATTEMPTS
+from tasks.operations import change_task, create_tasks, submit_task
+
+pytestmark = pytest.mark.django_db
+CONSUMER = "embedding"
+
+
+def submit(title="a"):
+    return submit_task(title=title, route=False, actor="ada")
+
+
+def make_due():
+    """Let the pause of every failed delivery be over."""
+    Delivery.objects.filter(status="leased").update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+class Sink:
+    """A consumer that remembers what it took in, and fails as it is told."""
+
+    def __init__(self, *errors):
+        self.errors, self.seen = list(errors), []
+
+    def __call__(self, deliveries):
+        if self.errors and (error := self.errors.pop(0)):
+            raise error
+        self.seen += [(delivery.aggregate_id, delivery.version) for delivery in deliveries]
+
+    def drain(self, **options):
+        return drain(CONSUMER, self, batch=options.pop("batch", 10), **options)
+
+
+class TestAChange:
+    def test_schedules_a_delivery_in_its_transaction(self):
+        task = submit()
+        delivery = Delivery.objects.get()
+        assert (delivery.aggregate_type, delivery.aggregate_id, delivery.version) == ("tasks.task", task.pk, 1)
+        assert delivery.event.type == "task.stored"
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            submit()
+            raise ZeroDivisionError
+        assert Delivery.objects.count() == 1
+
+    def test_moves_the_pending_delivery_of_its_row_up(self):
+        task = submit()
+        for title in ("b", "c"):
+            change_task(task=task, title=title, actor="ada")
+        delivery = Delivery.objects.get()
+        assert (delivery.version, delivery.event.type) == (3, "task.changed")
+
+    def test_schedules_many_at_once(self):
+        tasks = create_tasks(rows=[{"title": str(n)} for n in range(7)], actor="ada")
+        assert set(Delivery.objects.values_list("aggregate_id", flat=True)) == {task.pk for task in tasks}
+
+    def test_while_its_delivery_is_carried_waits_for_the_next(self):
+        task, sink = submit(), Sink()
+
+        def carry(deliveries):
+            change_task(task=task, title="b", actor="ada")
+            sink(deliveries)
+            assert drain(CONSUMER, sink, batch=10) == 0  # the older one is still under way
+
+        assert drain(CONSUMER, carry, batch=10, limit=1) == 1
+        assert sink.drain() == 1
+        assert sink.seen == [(task.pk, 1), (task.pk, 2)]
+
+
+class TestDraining:
+    def test_takes_in_each_delivery_once(self):
+        tasks, sink = [submit() for _ in range(5)], Sink()
+        assert [sink.drain(batch=2), sink.drain()] == [5, 0]
+        assert sink.seen == [(task.pk, 1) for task in tasks]
+        assert set(Delivery.objects.values_list("status", flat=True)) == {"done"}
+
+    def test_stops_at_its_limit(self):
+        for _ in range(5):
+            submit()
+        assert Sink().drain(limit=3) == 3
+
+    def test_tries_again_after_a_pause(self):
+        submit()
+        sink = Sink(DeliveryFailed("no"))
+        assert [sink.drain(), sink.drain()] == [0, 0]
+        failed = Delivery.objects.get()
+        assert (failed.status, failed.attempts, failed.last_error) == ("leased", 1, "no")
+        assert failed.lease_until > timezone.now()
+        make_due()
+        assert sink.drain() == 1
+
+    def test_waits_as_long_as_it_is_asked_to(self):
+        submit()
+        Sink(DeliveryFailed("busy", is_outage=True, retry_after=600)).drain()
+        pause = Delivery.objects.get().lease_until - timezone.now()
+        assert timedelta(seconds=400) < pause < timedelta(seconds=800)
+
+    def test_tries_a_refused_batch_one_by_one(self):
+        good, bad, last = submit("good"), submit("bad"), submit("last")
+        seen = []
+
+        def carry(deliveries):
+            if any(delivery.aggregate_id == bad.pk for delivery in deliveries):
+                raise DeliveryFailed("bad row")
+            seen.extend(delivery.aggregate_id for delivery in deliveries)
+
+        assert drain(CONSUMER, carry, batch=10) == 2
+        assert seen == [good.pk, last.pk]
+
+    def test_uses_up_no_attempt_while_the_other_side_is_away(self):
+        submit()
+        for _ in range(MOST_ATTEMPTS + 2):
+            Sink(DeliveryFailed("away", is_outage=True)).drain()
+            make_due()
+        assert (Delivery.objects.get().status, Delivery.objects.get().attempts) == ("leased", 0)
+
+    def test_gives_up_after_the_last_attempt(self):
+        submit()
+        for _ in range(MOST_ATTEMPTS):
+            Sink(DeliveryFailed("no")).drain()
+            make_due()
+        assert Delivery.objects.get().status == "dead"
+        assert Sink().drain() == 0
+
+    def test_leaves_a_delivery_that_another_worker_took_over(self):
+        submit()
+
+        def slow(deliveries):
+            Delivery.objects.update(fence=99)  # the lease ran out, and another worker leased it anew
+
+        assert drain(CONSUMER, slow, batch=10) == 0
+        assert Delivery.objects.get().status == "leased"
+
+    def test_takes_over_from_a_worker_that_died(self):
+        submit()
+
+        def die(deliveries):
+            raise SystemExit
+
+        with pytest.raises(SystemExit):
+            drain(CONSUMER, die, batch=10)
+        assert Sink().drain() == 0
+        make_due()
+        assert Sink().drain() == 1
+
+
+class TestADeadDelivery:
+    @pytest.fixture
+    def dead(self):
+        submit()
+        Delivery.objects.update(status="dead", attempts=MOST_ATTEMPTS)
+        return Delivery.objects.get()
+
+    def test_can_be_tried_again(self, dead):
+        assert retry_delivery(delivery=dead)
+        assert Sink().drain() == 1
+        assert not retry_delivery(delivery=dead)
+
+    def test_is_settled_by_a_newer_one(self, dead):
+        Delivery.objects.create(
+            consumer=CONSUMER, carries="state", aggregate_type="tasks.task", aggregate_id=dead.aggregate_id, version=2
+        )
+        assert not retry_delivery(delivery=dead)
+        assert Sink().drain() == 1
+        assert not Delivery.objects.dead().exists()
+
+    def test_is_tried_again_in_the_admin(self, dead, admin_client):
+        admin_client.post("/admin/events/delivery/", {"action": "try_again", "_selected_action": [dead.pk]})
+        assert Delivery.objects.get().status == "pending"
+
+
+class TestPurging:
+    def test_forgets_what_was_delivered_a_week_ago(self):
+        submit()
+        Sink().drain()
+        assert purge_deliveries() == 0
+        assert purge_deliveries(now=timezone.now() + timedelta(days=8)) == 1
