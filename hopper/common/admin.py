@@ -34,10 +34,13 @@ def percent(share: float | None) -> str | None:
 
 def link_to(row: models.Model | None) -> SafeString | None:
     """Return a link to the row's own page in the admin."""
-    if row is None:
-        return None
-    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[quote(row.pk)])
-    return format_html('<a class="hopper-link" href="{}">{}</a>', url, row)
+    return None if row is None else link_to_key(row._meta.label_lower, row.pk, str(row))
+
+
+def link_to_key(label: str, key: Any, text: str) -> SafeString:
+    """Return a link to the page of a row that need not be read: `label` is its model's, like `tasks.task`."""
+    url = reverse(f"admin:{label.replace('.', '_')}_change", args=[quote(key)])
+    return format_html('<a class="hopper-link" href="{}">{}</a>', url, text)
 
 
 class OperatedForm(forms.ModelForm):

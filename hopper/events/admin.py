@@ -6,10 +6,14 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from unfold.decorators import display
 
-from hopper.common.admin import ReadOnlyAdmin, link_to
+from hopper.common.admin import ReadOnlyAdmin, link_to, link_to_key
 from hopper.events.models import Delivery, Event
 from hopper.events.operations import retry_delivery
+
+COLOURS = {"pending": "info", "leased": "primary", "done": "success", "dead": "danger"}
 
 
 @admin.register(Event)
@@ -43,7 +47,7 @@ class EventAdmin(ReadOnlyAdmin):
 class DeliveryAdmin(ReadOnlyAdmin):
     """News on its way; what was given up can be tried again."""
 
-    list_display = ["created_at", "consumer", "subject", "version", "status", "attempts", "last_error"]
+    list_display = ["created_at", "consumer", "subject", "version", "state", "attempts", "last_error"]
     list_filter = ["consumer", "status"]
     search_fields = ["aggregate_id", "last_error"]
     ordering = ["-id"]
@@ -53,10 +57,16 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Whoever may change deliveries may let one be tried again, and nothing else."""
         return request.user.has_perm("events.change_delivery")
 
-    @admin.display(description="About")
-    def subject(self, delivery: Delivery) -> str:
-        """The kind and key of the row."""
-        return f"{delivery.aggregate_type} {delivery.aggregate_id}"
+    @display(description="About")
+    def subject(self, delivery: Delivery) -> SafeString:
+        """The row, by kind and key."""
+        kind, key = delivery.aggregate_type, delivery.aggregate_id
+        return link_to_key(kind, key, f"{kind.partition('.')[2]} {key}")
+
+    @display(description="Status", ordering="status", label=COLOURS)
+    def state(self, delivery: Delivery) -> tuple[str, str]:
+        """Where it stands; a leased one with an error waits to be tried again."""
+        return delivery.status, delivery.get_status_display()
 
     @admin.action(description="Try again", permissions=["retry"])
     def try_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
