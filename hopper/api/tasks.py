@@ -59,35 +59,29 @@ class DetailedTaskSerializer(TaskSerializer):
         read_only_fields = fields
 
 
-class SimilarTaskSerializer(TaskSerializer):
-    """A task with how like it is: 1 means the same."""
+class SimilarSerializer(LeanSerializer):
+    """A row with how like it is: the cosine, where 1 means the same."""
 
     similarity = serializers.SerializerMethodField()
+
+    def get_similarity(self, row: Any) -> float:
+        return round(1.0 - row.distance, 4)
+
+
+class SimilarTaskSerializer(SimilarSerializer, TaskSerializer):
+    """A task with how like it is."""
 
     class Meta(TaskSerializer.Meta):
         fields = ["similarity", *TaskSerializer.Meta.fields]
         read_only_fields = fields
 
-    def get_similarity(self, task: Any) -> float:
-        return likeness(task.distance)
 
-
-class SimilarPatternSerializer(PatternSerializer):
-    """A pattern with how like it is: 1 means the same."""
-
-    similarity = serializers.SerializerMethodField()
+class SimilarPatternSerializer(SimilarSerializer, PatternSerializer):
+    """A pattern with how like it is."""
 
     class Meta(PatternSerializer.Meta):
         fields = ["similarity", *PatternSerializer.Meta.fields]
         read_only_fields = fields
-
-    def get_similarity(self, pattern: Any) -> float:
-        return likeness(pattern.distance)
-
-
-def likeness(distance: float) -> float:
-    """Return the cosine, from -1 to 1, for a cosine distance."""
-    return round(1.0 - distance, 4)
 
 
 class ComposedTaskViewSet(TaskViewSet):

@@ -6,13 +6,9 @@ from hopper.tests.refusals import nothing_stored
 from tasks import operations
 from tasks.models import Task, TaskDependency
 from tasks.tests.factories import TaskFactory
+from tasks.tests.steps import ACTOR, kinds
 
 pytestmark = pytest.mark.django_db
-ACTOR = {"actor": "ada"}
-
-
-def kinds(task):
-    return [event.type for event in Event.objects.about(task)]
 
 
 class TestManyAtOnce:

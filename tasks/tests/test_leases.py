@@ -4,22 +4,13 @@ import pytest
 from django.utils import timezone
 
 from hopper.common.errors import Gone, Invalid
-from hopper.events.models import Event
 from hopper.tests.refusals import nothing_stored
 from tasks import operations
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
+from tasks.tests.steps import ACTOR, held, kinds
 
 pytestmark = pytest.mark.django_db
-ACTOR = {"actor": "ada"}
-
-
-def kinds(task):
-    return [event.type for event in Event.objects.about(task)]
-
-
-def held(**fields):
-    return operations.claim_task(task_id=TaskFactory(routed=True, **fields).pk, owner="ada")
 
 
 class TestClaimTask:

@@ -6,13 +6,9 @@ from projects.tests.factories import ProjectFactory
 from tasks import operations
 from tasks.models import Task, TaskClaim, TransitionNotAllowed
 from tasks.tests.factories import TaskFactory
+from tasks.tests.steps import ACTOR, held
 
 pytestmark = pytest.mark.django_db
-ACTOR = {"actor": "ada"}
-
-
-def held(**fields):
-    return operations.claim_task(task_id=TaskFactory(routed=True, **fields).pk, owner="ada")
 
 
 class TestAMoveWithoutLease:
