@@ -10,6 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('common', '0001_initial'),  # it brings the extension that the columns need, and takes it away last
         ('routing', '0001_initial'),
         ('tasks', '0001_initial'),
     ]
