@@ -5,6 +5,7 @@ PYTHON ?= python3
 PORT ?= 8000
 NAME ?= routing
 COV ?= --cov --cov-report=term:skip-covered
+SERVERS := browser or redis
 BIN := .venv/bin
 RUN := $(BIN)/python
 MANAGE := $(RUN) manage.py
@@ -23,7 +24,7 @@ URL = sqlite:///$(HERE)/var/$(1).db
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test run worker beat relay lint check bench redis clean
+.PHONY: help demo test servers run worker beat relay lint check bench redis clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,9 +49,13 @@ demo: $(RUNTIME) ## learn from real tasks, route unseen ones, show the result, s
 	@mkdir -p var
 	@DATABASE_URL="$(call URL,demo)" $(MANAGE) demo --fresh --port $(PORT) $(if $(DATA),--data $(DATA))
 
-test: .venv/.dev ## every test, on SQLite or with DB=postgres on PostgreSQL
+test: .venv/.dev ## every test that needs Python alone, on SQLite or with DB=postgres on PostgreSQL
 	@mkdir -p var
-	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist worksteal $(COV) $(ARGS)
+	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist worksteal -m "not ($(SERVERS))" $(COV) $(ARGS)
+
+servers: .venv/.dev ## the tests that need Chromium or a Redis beside Python
+	@mkdir -p var
+	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist loadfile -m "$(SERVERS)" $(ARGS)
 
 run: $(RUNTIME) ## serve admin and API, and what Celery beat would do where there is no broker
 	@$(MANAGE) check && $(MANAGE) serve --port $(PORT)

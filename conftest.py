@@ -1,11 +1,14 @@
 """What every test stands on."""
 
 import os
+import re
+import sqlite3
 import sys
 import threading
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from hopper.common.keys import create_key
 
@@ -44,7 +47,7 @@ def pytest_runtest_protocol(item):
         sys.settrace(own)
 
 
-NEVER_SKIPPED_IN_CI = ("data", "browser")
+NEVER_SKIPPED_IN_CI = ("data", "browser", "redis")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -88,3 +91,31 @@ def api(db):
         return ApiClient(text)
 
     return client
+
+
+@pytest.fixture
+def shared_url(transactional_db, tmp_path):
+    """Give a function that returns the address of a database with the rows of this test, for other processes."""
+
+    def address():
+        if connection.vendor == "sqlite":
+            file = tmp_path / "shared.db"
+            connection.connection.backup(sqlite3.connect(file))
+            return f"sqlite:///{file}"
+        return re.sub(r"(//[^/]*/)[^?]*", rf"\g<1>{connection.settings_dict['NAME']}", settings.DATABASE_URL)
+
+    return address
+
+
+@pytest.fixture
+def rows_of(shared_url, tmp_path):
+    """Read a table of that database as it stands after the other processes."""
+
+    def read(sql):
+        if connection.vendor == "sqlite":
+            return sqlite3.connect(tmp_path / "shared.db").execute(sql).fetchall()
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    return read

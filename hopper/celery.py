@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from typing import Any
 
 from celery import Celery
 
@@ -11,11 +12,17 @@ app = Celery("hopper")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
 
+
+def every(pause: timedelta, job: str) -> dict[str, Any]:
+    """Call the job in this rhythm; a worker that was away finds the last call, not a thousand."""
+    return {"task": job, "schedule": pause, "options": {"expires": pause.total_seconds()}}
+
+
 # `celery beat` follows this schedule; without a broker `manage.py relay` does.
 app.conf.beat_schedule = {
-    "route what no doorbell rang for": {"task": "routing.route_waiting_tasks", "schedule": timedelta(seconds=5)},
-    "fit the learned factor anew": {"task": "routing.refit", "schedule": timedelta(seconds=60)},
-    "embed what has changed": {"task": "routing.embed_waiting", "schedule": timedelta(seconds=2)},
-    "embed what no delivery spoke of": {"task": "routing.embed_stale", "schedule": timedelta(minutes=10)},
-    "forget old deliveries": {"task": "events.purge_deliveries", "schedule": timedelta(days=1)},
+    "route what no doorbell rang for": every(timedelta(seconds=5), "routing.route_waiting_tasks"),
+    "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
+    "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
+    "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale"),
+    "forget old deliveries": every(timedelta(days=1), "events.purge_deliveries"),
 }

@@ -3,6 +3,10 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import DataError, IntegrityError
+
+# What code meets in a row that was stored past every check: by plain SQL, or by an older version of Hopper.
+BROKEN_ROW = (ArithmeticError, AttributeError, DataError, IntegrityError, LookupError, TypeError, ValueError)
 
 
 class HopperError(Exception):

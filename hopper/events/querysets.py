@@ -1,5 +1,6 @@
 """Every question about the log and its deliveries."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from django.db import models
@@ -54,6 +55,6 @@ class DeliveryQuerySet(models.QuerySet):
         """Deliveries that were given up: somebody has to look."""
         return self.filter(status="dead")
 
-    def held_with(self, *, pk: int, fence: int) -> Self:
-        """The delivery, if it is still leased under this fence."""
-        return self.filter(pk=pk, fence=fence, status="leased")
+    def held_with(self, *, keys: Sequence[int], fence: int) -> Self:
+        """Those of the deliveries that are still leased under this fence."""
+        return self.filter(pk__in=keys, fence=fence, status="leased")

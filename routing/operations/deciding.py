@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from hopper.common.errors import HopperError, Invalid
+from hopper.common.errors import BROKEN_ROW, HopperError, Invalid
 from instances.models import Instance
 from projects.models import Project
 from routing.learning.memory import Memory
@@ -27,7 +27,6 @@ from tasks.models import Task
 log = logging.getLogger(__name__)
 
 ROUTER = "router"
-BROKEN_ROW = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # stored past every check
 SHOWN_TO_PEOPLE = 3
 REPLACED = [
     "project", "instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by", "decided_at",

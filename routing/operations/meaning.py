@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -48,7 +49,8 @@ SUBJECTS = {
 
 def embed_waiting(*, limit: int = 1000) -> int:
     """Embed what has changed; return how many deliveries were taken in."""
-    return log.drain(CONSUMER, _take_in, batch=settings.EMBEDDINGS_BATCH_SIZE, limit=limit)
+    lease = timedelta(seconds=2 * settings.EMBEDDINGS_TIMEOUT + 10)  # a call, its one retry, and the rows
+    return log.drain(CONSUMER, _take_in, batch=settings.EMBEDDINGS_BATCH_SIZE, limit=limit, lease=lease)
 
 
 def embed_all(*, only_stale: bool = True, tick: Callable[[int], None] = lambda count: None) -> int:

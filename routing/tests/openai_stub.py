@@ -33,8 +33,16 @@ class OpenAIStub:
         usage = {"prompt_tokens": 5 * len(items), "total_tokens": 5 * len(items)}
         return {"object": "list", "model": question["model"], "data": items[::-1], "usage": usage}
 
+    def vector_of(self, text):
+        """Return the text's own vector at length 1, as Hopper is to store it."""
+        row = self._row(text)
+        return row / np.linalg.norm(row)
+
+    def _row(self, text):
+        return np.random.default_rng(zlib.crc32(text.encode())).normal(size=self.dimension).astype("<f4")
+
     def _encoded(self, text, question):
-        row = np.random.default_rng(zlib.crc32(text.encode())).normal(size=self.dimension).astype("<f4")
+        row = self._row(text)
         return base64.b64encode(row.tobytes()).decode() if question.get("encoding_format") == "base64" else row.tolist()
 
     def respond(self, handler, question):

@@ -1,48 +1,17 @@
 import json
 import os
-import re
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from projects.tests.factories import ProjectFactory
 from tasks.tests.factories import TaskFactory
 
 TASKS = 20
-
-
-@pytest.fixture
-def shared_url(transactional_db, tmp_path):
-    """Give a function that returns the address of a database with the rows of this test, for other processes."""
-
-    def address():
-        if connection.vendor == "sqlite":
-            file = tmp_path / "shared.db"
-            connection.connection.backup(sqlite3.connect(file))
-            return f"sqlite:///{file}"
-        return re.sub(r"(//[^/]*/)[^?]*", rf"\g<1>{connection.settings_dict['NAME']}", settings.DATABASE_URL)
-
-    return address
-
-
-@pytest.fixture
-def rows_of(shared_url, tmp_path):
-    """Read a table of that database as it stands after the other processes."""
-
-    def read(sql):
-        if connection.vendor == "sqlite":
-            return sqlite3.connect(tmp_path / "shared.db").execute(sql).fetchall()
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall()
-
-    return read
 
 
 def race(url, **keys):

@@ -102,17 +102,31 @@ class TestDraining:
         pause = Delivery.objects.get().lease_until - timezone.now()
         assert timedelta(seconds=400) < pause < timedelta(seconds=800)
 
-    def test_tries_a_refused_batch_one_by_one(self):
-        good, bad, last = submit("good"), submit("bad"), submit("last")
-        seen = []
+    @pytest.mark.parametrize("error", [DeliveryFailed("bad row"), ValueError("bad row")])
+    def test_tries_a_refused_batch_in_halves_until_the_bad_row_is_alone(self, error):
+        tasks, seen, calls = [submit() for _ in range(16)], [], []
+        bad = tasks[5].pk
 
         def carry(deliveries):
-            if any(delivery.aggregate_id == bad.pk for delivery in deliveries):
-                raise DeliveryFailed("bad row")
+            calls.append(len(deliveries))
+            if any(delivery.aggregate_id == bad for delivery in deliveries):
+                raise error
             seen.extend(delivery.aggregate_id for delivery in deliveries)
 
-        assert drain(CONSUMER, carry, batch=10) == 2
-        assert seen == [good.pk, last.pk]
+        assert drain(CONSUMER, carry, batch=16) == 15
+        assert seen == [task.pk for task in tasks if task.pk != bad]
+        assert len(calls) == 9
+        failed = Delivery.objects.get(aggregate_id=bad)
+        assert (failed.status, failed.attempts) == ("leased", 1)
+        assert failed.last_error.endswith("bad row")
+
+    def test_asks_no_more_of_a_batch_once_the_other_side_is_away(self):
+        for _ in range(8):
+            submit()
+        sink = Sink(DeliveryFailed("bad row"), DeliveryFailed("away", is_outage=True))
+        assert sink.drain() == 0
+        assert sink.seen == []
+        assert set(Delivery.objects.values_list("last_error", "attempts")) == {("away", 0)}
 
     def test_uses_up_no_attempt_while_the_other_side_is_away(self):
         submit()
