@@ -16,6 +16,11 @@ app.conf.beat_schedule = {
     "route what no doorbell rang for": {"task": "routing.route_waiting_tasks", "schedule": timedelta(seconds=5)},
     "fit the learned factor anew": {"task": "routing.refit", "schedule": timedelta(seconds=60)},
     "embed what has changed": {"task": "routing.embed_waiting", "schedule": timedelta(seconds=2)},
-    "embed what no delivery spoke of": {"task": "routing.embed_stale", "schedule": timedelta(minutes=10)},
+    "embed what no delivery spoke of": {
+        "task": "routing.embed_stale",
+        "schedule": timedelta(minutes=10),
+        "args": (1,),
+    },
+    "embed whatever else has no vector": {"task": "routing.embed_stale", "schedule": timedelta(days=1)},
     "forget old deliveries": {"task": "events.purge_deliveries", "schedule": timedelta(days=1)},
 }

@@ -54,6 +54,10 @@ class DeliveryQuerySet(models.QuerySet):
         """Deliveries that were given up: somebody has to look."""
         return self.filter(status="dead")
 
+    def undone(self) -> Self:
+        """Deliveries that are open, or were given up."""
+        return self.exclude(status="done")
+
     def held_with(self, *, pk: int, fence: int) -> Self:
         """The delivery, if it is still leased under this fence."""
         return self.filter(pk=pk, fence=fence, status="leased")
