@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 
+from hopper.common.db import embedded
+
 KINDS = {"sqlite": "sqlite", "postgresql": "postgresql"}
 
 
@@ -18,6 +20,8 @@ def database_kind() -> str:
 
 def public_url() -> str:
     """Return the database URL with its password hidden, even one that holds an unquoted @ or stands in the query."""
+    if settings.DATABASE_URL == embedded.WORD:
+        return "embedded PostgreSQL in var/postgres"
     url = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", settings.DATABASE_URL)
     return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", url)
 
