@@ -146,6 +146,7 @@ DATABASES = {
         max_overflow=POOL_OVERFLOW,
     )
 }
+SLOW_QUERY_MS = env.whole("SLOW_QUERY_MS", default=0 if HOPPER_ROLE == COMMAND else 100)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.url("REDIS_URL", default="", schemes=("redis", "rediss"))
 CACHES = {
