@@ -33,16 +33,6 @@ def server_version() -> str:
         return str(cursor.fetchone()[0])
 
 
-def extensions() -> dict[str, str | None]:
-    """Return the extensions that Hopper needs of this kind of database, each with its version or None."""
-    if connection.vendor != "postgresql":
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-        row = cursor.fetchone()
-    return {"vector": row[0] if row else None}
-
-
 def row_counts() -> dict[str, int]:
     """Return the exact number of rows of every table."""
     with connection.cursor() as cursor:
