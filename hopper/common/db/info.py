@@ -66,7 +66,11 @@ def _columns(cursor: Any, table: str) -> list[dict[str, Any]]:
 def _indexes(cursor: Any, table: str) -> list[dict[str, Any]]:
     found = connection.introspection.get_constraints(cursor, table)
     return [
-        {"name": name, "columns": entry["columns"] or [], "unique": entry["unique"] or entry["primary_key"]}
+        {
+            "name": name,
+            "columns": [column or "expression" for column in entry["columns"] or []],
+            "unique": entry["unique"] or entry["primary_key"],
+        }
         for name, entry in sorted(found.items())
         if entry["index"] or entry["unique"] or entry["primary_key"]
     ]
