@@ -4,10 +4,14 @@
 import os
 import sys
 
+ROLES = {"relay": "worker", "runserver": "web"}
+
 
 def main() -> None:
     """Run the command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hopper.settings")
+    if role := ROLES.get("".join(sys.argv[1:2])):
+        os.environ.setdefault("HOPPER_ROLE", role)  # before the settings are loaded, as they depend on it
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -70,7 +70,10 @@ class TaskFeedback(Timestamped, Versioned):
                 condition=Q(complexity_rating__isnull=True) | Q(complexity_rating__range=(1, 10)),
             ),
         ]
-        indexes = [models.Index(name="idx_feedback_updated_at", fields=["updated_at"])]
+        indexes = [
+            models.Index(name="idx_feedback_created_at", fields=["created_at", "task"]),
+            models.Index(name="idx_feedback_updated_at", fields=["updated_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.task}: {'right' if self.was_good_match else 'wrong'}"

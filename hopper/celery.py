@@ -1,12 +1,17 @@
 """The Celery app, and everything that happens by the clock on one screen."""
 
 import os
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hopper.settings")
+PROGRAM = Path(sys.argv[0])
+if PROGRAM.name == "celery" or PROGRAM.parts[-2:] == ("celery", "__main__.py"):  # others import this module too
+    os.environ.setdefault("HOPPER_ROLE", "worker")
 
 app = Celery("hopper")
 app.config_from_object("django.conf:settings", namespace="CELERY")

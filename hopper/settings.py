@@ -9,7 +9,8 @@ from pathlib import Path
 
 from django.templatetags.static import static
 
-from hopper.common.db.options import SCHEMES, database_from_url
+from hopper.common.db import embedded
+from hopper.common.db.options import COMMAND, ROLES, SCHEMES, database_from_url
 from hopper.common.env import TolerantEnv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -107,6 +108,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hopper.common.outages.OutagePages",
 ]
 ROOT_URLCONF = "hopper.urls"
 WSGI_APPLICATION = "hopper.wsgi.application"
@@ -130,13 +132,21 @@ WHITENOISE_USE_FINDERS = True  # serves every app's files without a collectstati
 
 # -- database and cache -----------------------------------------------------------------------------------
 
-DATABASE_URL = env.url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'hopper.db'}", schemes=SCHEMES)
-POOL_SIZE = env.whole("DB_POOL_SIZE", default=0)
+DATABASE_URL = env.url(
+    "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'hopper.db'}", schemes=SCHEMES, words=(embedded.WORD,)
+)
+HOPPER_ROLE = env.choice("HOPPER_ROLE", default=COMMAND, among=ROLES)
+POOL_SIZE = env.whole("DB_POOL_SIZE", default=5)
+POOL_OVERFLOW = env.whole("DB_POOL_MAX_OVERFLOW", default=10)
 DATABASES = {
     "default": database_from_url(
-        DATABASE_URL, pool_size=POOL_SIZE, max_overflow=env.whole("DB_POOL_MAX_OVERFLOW", default=10)
+        embedded.start(VAR_DIR / "postgres") if DATABASE_URL == embedded.WORD else DATABASE_URL,
+        role=HOPPER_ROLE,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
     )
 }
+SLOW_QUERY_MS = env.whole("SLOW_QUERY_MS", default=0 if HOPPER_ROLE == COMMAND else 100)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.url("REDIS_URL", default="", schemes=("redis", "rediss"))
 CACHES = {

@@ -3,12 +3,15 @@
 from typing import Any, Self
 
 from django.db import models
+from django.db.models import OuterRef
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 from tree_queries.query import TreeQuerySet
 
 from hopper.common.db.graph import path_sql, subtree_sql
 
 TABLE = "hopper_instances"
+OPEN = ("pending", "routed", "claimed", "in_progress", "blocked")  # statuses of tasks that are not over
 
 
 class InstanceQuerySet(TreeQuerySet):
@@ -50,8 +53,9 @@ class InstanceQuerySet(TreeQuerySet):
 
     def with_open_work(self) -> Self:
         """Instances with `open_tasks`, the number of tasks that sit there and are not over."""
-        open_here = models.Q(tasks__status__in=("pending", "routed", "claimed", "in_progress", "blocked"))
-        return self.annotate(open_tasks=models.Count("tasks", filter=open_here))
+        tasks = self.model.tasks.rel.related_model._default_manager.filter(instance=OuterRef("pk"), status__in=OPEN)
+        counted = tasks.order_by().values("instance").annotate(count=models.Count("*")).values("count")
+        return self.annotate(open_tasks=Coalesce(models.Subquery(counted), 0))
 
     def for_principal(self, principal: Any) -> Self:
         """Instances that the principal may see."""

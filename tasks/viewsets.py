@@ -20,7 +20,7 @@ from hopper.common.rest.viewsets import CHANGE_ACCESS, OperatedViewSet
 from tasks import operations
 from tasks.filters import TaskFilter
 from tasks.models import Task
-from tasks.operations.intake import NEVER
+from tasks.models.task import NEVER
 from tasks.serializers import (
     BulkInput,
     BulkResult,
@@ -103,7 +103,7 @@ class TaskViewSet(OperatedViewSet):
         """Count the tasks, in all and by status."""
         counts = dict.fromkeys(Task.Status.values, 0)
         seen = Task.objects.for_principal(request.user)
-        counts |= {row["status"]: row["n"] for row in seen.values("status").annotate(n=Count("pk"))}
+        counts |= {row["status"]: row["n"] for row in seen.values("status").annotate(n=Count("*"))}
         return Response({"total": sum(counts.values()), **counts})
 
     # -- many at once

@@ -9,4 +9,4 @@ class CommonConfig(AppConfig):
 
     def ready(self) -> None:
         from hopper.common import checks  # noqa: F401 - registers the system checks
-        from hopper.common.db import vectors  # noqa: F401 - teaches SQLite the distance
+        from hopper.common.db import slow, vectors  # noqa: F401 - watch every connection, teach SQLite the distance

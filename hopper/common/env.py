@@ -55,10 +55,16 @@ class TolerantEnv:
             found[int(number) if is_numbered else place] = text if is_numbered else word
         return found
 
-    def url(self, name: str, *, default: str, schemes: tuple[str, ...]) -> str:
+    def choice(self, name: str, *, default: str, among: tuple[str, ...]) -> str:
         value = self.text(name, default)
-        if value and value.split(":", 1)[0] not in schemes:
-            return self._refuse(name, f"a URL that begins with {' or '.join(s + '://' for s in schemes)}", default)
+        return value if value in among else self._refuse(name, f"one of {', '.join(among)}", default)
+
+    def url(self, name: str, *, default: str, schemes: tuple[str, ...], words: tuple[str, ...] = ()) -> str:
+        """Read a URL of one of the schemes, or one of the words that stand for one."""
+        value = self.text(name, default)
+        if value and value not in words and value.split(":", 1)[0] not in schemes:
+            wanted = " or ".join([*(scheme + "://" for scheme in schemes), *words])
+            return self._refuse(name, f"a URL that begins with {wanted}", default)
         return value
 
     def _refuse(self, name: str, wanted: str, default: Any) -> Any:

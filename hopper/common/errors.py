@@ -13,12 +13,14 @@ class HopperError(Exception):
     """Something Hopper refuses, in words that say what to do.
 
     `code` is stable and for programs, `message` is for people, `context` carries the values in it;
-    `status` is the HTTP status that the API answers with, `field` the input that was at fault.
+    `status` is the HTTP status that the API answers with, `field` the input that was at fault, `retry_after`
+    the seconds after which the same may succeed.
     """
 
     code = "refused"
     status = 409
     field: str | None = None
+    retry_after: float | None = None
 
     def __init__(self, message: str = "", *, field: str | None = None, **context: Any) -> None:
         self.message = message or (self.__doc__ or "").strip().splitlines()[0]

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import NOT_PROVIDED, Field
 
+COLUMN = re.compile(r"F\((\w+)\)")  # in an index on expressions
 HEAD = """# Database schema
 
 Written by `python manage.py dumpschema --markdown > docs/database-schema.md`; a test fails when it is out of date.
@@ -102,7 +103,7 @@ def _default(field: Any) -> str:
 
 
 def _rule(rule: models.Index | models.BaseConstraint) -> str:
-    fields = ", ".join(getattr(rule, "fields", ()))
+    fields = ", ".join(getattr(rule, "fields", ()) or COLUMN.findall(str(getattr(rule, "expressions", ""))))
     if isinstance(rule, models.Index):
         return f"index `{rule.name}` ({fields}){', PostgreSQL only' if rule.suffix == 'gin' else ''}"
     kind = "unique" if isinstance(rule, models.UniqueConstraint) else "check"

@@ -111,16 +111,53 @@ class TestDoctor:
         assert (found.state, found.detail) == ("problem", "LEASE_SECONDS is not a whole number.")
         assert found.fix.startswith("Set LEASE_SECONDS to")
 
-    @pytest.mark.postgres
-    @pytest.mark.skipif(connection.vendor != "postgresql", reason="pgvector is an extension of PostgreSQL")
-    def test_finds_pgvector_missing(self):
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server to set up")
+@pytest.mark.django_db
+class TestDoctorOnPostgresql:
+    """How the server is set up."""
+
+    @staticmethod
+    def run(*statements):
         with connection.cursor() as cursor:
-            cursor.execute("DROP EXTENSION vector CASCADE")
+            for statement in statements:
+                cursor.execute(statement)
+
+    def test_finds_pgvector_missing(self):
+        self.run("DROP EXTENSION vector CASCADE")
 
         found = examine()["extension vector"]
 
-        assert found.state == "problem"
-        assert "CREATE EXTENSION vector" in found.fix
+        assert (found.state, found.fix) == ("problem", "python manage.py migrate, or: CREATE EXTENSION vector")
+
+    def test_knows_who_may_not_install_it(self):
+        self.run(
+            "DROP EXTENSION vector CASCADE", "CREATE ROLE plain", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain"
+        )
+        self.run("SET LOCAL ROLE plain")
+
+        assert examine()["extension vector"].fix == "As a superuser of the database: CREATE EXTENSION vector"
+
+    def test_finds_commits_that_a_crash_loses(self):
+        self.run("SET LOCAL synchronous_commit = off")
+
+        found = examine()["synchronous_commit"]
+
+        assert (found.state, found.detail) == ("warning", "is off")
+
+    def test_finds_limits_that_did_not_arrive(self):
+        self.run("SET LOCAL lock_timeout = 0")
+
+        assert examine()["limits"].state == "warning"
+
+    def test_finds_too_few_connections_for_the_pools(self, settings):
+        settings.POOL_OVERFLOW = 100_000
+
+        found = examine()["max_connections"]
+
+        assert found.state == "warning"
+        assert "max_connections = 200030" in found.fix
 
 
 @pytest.mark.django_db

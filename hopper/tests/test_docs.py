@@ -13,7 +13,10 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.management import call_command, get_commands
 
+from hopper.management.schema import our_models
+from instances.tests.factories import InstanceFactory
 from tasks.models import Task
+from tasks.tests.factories import TaskFactory
 
 pytestmark = pytest.mark.untraced
 ROOT = settings.BASE_DIR
@@ -123,6 +126,27 @@ class TestTheGlossary:
 
         assert {*Task.Status.values, *Task.Priority.values} <= set(re.findall(r"`(\w+)`", self.text))
         assert dict(re.findall(r"`(\w+)` \((\w+)\)", self.text)) == aliases
+
+
+class TestSlowQueries:
+    text = (DOCS / "slow-queries.md").read_text()
+
+    def test_names_every_index_and_none_that_is_gone(self):
+        ours = {index.name for model in our_models() for index in model._meta.indexes}
+
+        assert set(re.findall(r"`(idx_\w+)`", self.text)) == ours
+
+    def test_names_lists_that_are_there(self, api):
+        InstanceFactory(id="root", scope="GLOBAL")
+        TaskFactory(id="t-1")
+        client = api()
+        lists = re.findall(r"^\| (`/.*?) \|", self.text, re.MULTILINE)
+        addresses = [address for cell in lists for address in re.findall(r"`(.*?)`", cell)]
+
+        answers = {address: client.get(address).status_code for address in addresses}
+
+        assert len(answers) > 35
+        assert {address for address, status in answers.items() if status != 200} == set()
 
 
 class TestTheSchema:

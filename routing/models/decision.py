@@ -65,6 +65,7 @@ class Decision(Timestamped):
         indexes = [
             models.Index(name="idx_decisions_decided_at", fields=["decided_at"]),
             models.Index(name="idx_decisions_project", fields=["project", "decided_at"]),
+            models.Index(name="idx_decisions_confidence", fields=["confidence", "task"]),
             models.Index(name="idx_decisions_outcome", fields=["outcome", "decided_at"]),
         ]
 

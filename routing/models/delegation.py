@@ -62,7 +62,10 @@ class Delegation(Timestamped, Versioned):
                 violation_error_message="An instance cannot delegate to itself.",
             ),
         ]  # fmt: skip
-        indexes = [models.Index(name="idx_delegations_target", fields=["target_instance", "status"])]
+        indexes = [
+            models.Index(name="idx_delegations_delegated_at", fields=["delegated_at", "id"]),
+            models.Index(name="idx_delegations_target", fields=["target_instance", "status"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.source_instance_id} → {self.target_instance_id}"

@@ -1,8 +1,11 @@
 """A piece of work and its life."""
 
+from datetime import UTC, datetime
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 
 from hopper.common.db.indexes import Gin
@@ -11,6 +14,9 @@ from hopper.common.fields import Levels, Tags
 from hopper.common.ids import new_id, plain_id
 from hopper.common.models import Timestamped, Versioned
 from tasks.querysets import TaskQuerySet
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # sorts after every moment
+URGENCY = ["priority_rank", "created_at", "id"]  # most urgent first, then oldest
 
 
 class TransitionNotAllowed(HopperError):
@@ -81,9 +87,12 @@ class Task(Timestamped, Versioned):
     title = models.CharField(max_length=500)
     description = models.TextField(null=True, blank=True)
     project = models.ForeignKey(
-        "projects.Project", models.PROTECT, null=True, blank=True, db_column="project", related_name="tasks"
+        "projects.Project", models.PROTECT, null=True, blank=True, db_column="project", related_name="tasks",
+        db_index=False,
+    )  # fmt: skip
+    instance = models.ForeignKey(
+        "instances.Instance", models.PROTECT, null=True, blank=True, related_name="tasks", db_index=False
     )
-    instance = models.ForeignKey("instances.Instance", models.PROTECT, null=True, blank=True, related_name="tasks")
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="subtasks")
     status = models.CharField(
         max_length=20, choices=Status.choices, default=Status.PENDING, db_default=Status.PENDING, editable=False
@@ -191,16 +200,24 @@ class Task(Timestamped, Versioned):
         ]
         indexes = [
             models.Index(name="idx_tasks_project", fields=["project", "status"]),
+            models.Index(name="idx_tasks_project_newest", fields=["project", "created_at", "id"]),
+            models.Index(name="idx_tasks_instance", fields=["instance", "status"]),
+            models.Index(name="idx_tasks_instance_newest", fields=["instance", "created_at", "id"]),
             models.Index(name="idx_tasks_status", fields=["status", "created_at"]),
             models.Index(name="idx_tasks_created_at", fields=["created_at", "id"]),
-            models.Index(name="idx_tasks_instance", fields=["instance", "status"]),
+            models.Index(name="idx_tasks_updated_at", fields=["updated_at", "id"]),
+            models.Index(name="idx_tasks_owner", fields=["owner", "created_at", "id"]),
+            models.Index(name="idx_tasks_requester", fields=["requester", "created_at", "id"]),
             models.Index(name="idx_tasks_source", fields=["source", "source_instance_id"]),
             models.Index(name="idx_tasks_priority", fields=["priority_rank", "id"]),
+            models.Index(Coalesce("due_at", Value(NEVER)), "id", name="idx_tasks_due"),
+            models.Index(name="idx_tasks_ready", fields=URGENCY, condition=Q(status="routed")),
             models.Index(
-                name="idx_tasks_ready", fields=["priority_rank", "created_at", "id"], condition=Q(status="routed")
+                name="idx_tasks_waiting", fields=URGENCY, condition=Q(status="pending", review_required=False)
             ),
+            models.Index(name="idx_tasks_review", fields=URGENCY, condition=Q(status="pending", review_required=True)),
             models.Index(
-                name="idx_tasks_waiting", fields=["priority_rank", "created_at", "id"], condition=Q(status="pending")
+                name="idx_tasks_held", fields=["project", "id"], condition=Q(status__in=["claimed", "in_progress"])
             ),
             Gin(name="idx_tasks_tags", fields=["tags"]),
             Gin(name="idx_tasks_capabilities", fields=["required_capabilities"]),

@@ -1,21 +1,25 @@
-"""PostgreSQL with pgvector from a Python package, started for demos, tests and CI.
+"""PostgreSQL with pgvector from a Python package, for laptops, demos, tests and CI.
 
+`DATABASE_URL=embedded-postgres` lets the first process start it in var/postgres and the others use it;
 `python -m hopper.common.db.embedded start FOLDER [DATABASE]` prints the DATABASE_URL; `stop FOLDER` stops it.
-Only a supervisor calls this; web and workers get the URL. The package's own starter has a lock for the
-whole machine, a fixed time-out and makes an account when it is root, so its binaries are called directly
-(docs/adr/0006-embedded-postgresql.md).
+The package's own starter has a lock for the whole machine, a fixed time-out and makes an account when it is
+root, so its binaries are called directly (docs/adr/0006-embedded-postgresql.md).
 """
 
+import fcntl
 import hashlib
 import os
 import pwd
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
+WORD = "embedded-postgres"
 DATABASE = "hopper"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 LONGEST_SOCKET_PATH = 90  # the kernel allows 107 bytes, file name included
@@ -36,19 +40,19 @@ def binaries() -> Path:
 
 
 def start(folder: Path, database: str = DATABASE) -> str:
-    """Start the server whose data is in `folder`, unless it runs, and return the DATABASE_URL of `database`."""
+    """Start the server whose data is in `folder`, unless it runs, and return the DATABASE_URL of `database`.
+
+    Many processes may call this at once: one starts the server, the others wait for it.
+
+    :raises SystemExit: if the package is not installed, or the server does not start
+    """
     home = folder.resolve()
-    data, sockets = home / "data", _socket_folder(home)
-    for path in (home, sockets):
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o700)
-        _give_away(path)
-    if not (data / "PG_VERSION").exists():
-        _run("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
-    if not _is_running(data):
-        settings = f"-c listen_addresses='' -c unix_socket_directories='{sockets}' -c shared_buffers=256MB"
-        _run("pg_ctl", "-D", str(data), "-l", str(home / "server.log"), "-w", "-t", "120", "-o", settings, "start")
-    _make_database(sockets, database)
+    sockets = _socket_folder(home)
+    if not _answers(sockets, database):
+        _prepare(home, sockets)
+        with _alone(home):
+            _start_server(home / "data", sockets)
+            _make_database(sockets, database)
     return f"postgresql://postgres@/{database}?host={quote(str(sockets), safe='/')}"
 
 
@@ -64,6 +68,44 @@ def _socket_folder(home: Path) -> Path:
     if len(str(near)) <= LONGEST_SOCKET_PATH:
         return near
     return Path(tempfile.gettempdir()) / f"hopper-{hashlib.sha256(str(home).encode()).hexdigest()[:12]}"
+
+
+def _answers(sockets: Path, database: str) -> bool:
+    """Ask instead of looking at process ids: a killed server leaves its own behind."""
+    import psycopg
+
+    try:
+        with psycopg.connect(host=str(sockets), user="postgres", dbname=database, connect_timeout=2):
+            return True
+    except psycopg.OperationalError:  # no server, none yet, or none with this database
+        return False
+
+
+def _prepare(home: Path, sockets: Path) -> None:
+    try:
+        for path in (home, sockets):
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o700)
+            _give_away(path)
+    except OSError as error:
+        raise SystemExit(f"Embedded PostgreSQL: {error.filename} cannot be used: {error.strerror}.") from error
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keep every other process out; the lock goes with its holder, however that ends."""
+    with (home / "start.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _start_server(data: Path, sockets: Path) -> None:
+    if not (data / "PG_VERSION").exists():
+        _run("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8")
+    if not _is_running(data):
+        settings = f"-c listen_addresses='' -c unix_socket_directories='{sockets}' -c shared_buffers=256MB"
+        log = str(data.parent / "server.log")
+        _run("pg_ctl", "-D", str(data), "-l", log, "-w", "-t", "120", "-o", settings, "start")
 
 
 def _make_database(sockets: Path, database: str) -> None:

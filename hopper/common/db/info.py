@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 
+from hopper.common.db import embedded
+
 KINDS = {"sqlite": "sqlite", "postgresql": "postgresql"}
 
 
@@ -18,6 +20,8 @@ def database_kind() -> str:
 
 def public_url() -> str:
     """Return the database URL with its password hidden, even one that holds an unquoted @ or stands in the query."""
+    if settings.DATABASE_URL == embedded.WORD:
+        return "embedded PostgreSQL in var/postgres"
     url = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", settings.DATABASE_URL)
     return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", url)
 
@@ -27,16 +31,6 @@ def server_version() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT sqlite_version()" if connection.vendor == "sqlite" else "SHOW server_version")
         return str(cursor.fetchone()[0])
-
-
-def extensions() -> dict[str, str | None]:
-    """Return the extensions that Hopper needs of this kind of database, each with its version or None."""
-    if connection.vendor != "postgresql":
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-        row = cursor.fetchone()
-    return {"vector": row[0] if row else None}
 
 
 def row_counts() -> dict[str, int]:
@@ -72,7 +66,11 @@ def _columns(cursor: Any, table: str) -> list[dict[str, Any]]:
 def _indexes(cursor: Any, table: str) -> list[dict[str, Any]]:
     found = connection.introspection.get_constraints(cursor, table)
     return [
-        {"name": name, "columns": entry["columns"] or [], "unique": entry["unique"] or entry["primary_key"]}
+        {
+            "name": name,
+            "columns": [column or "expression" for column in entry["columns"] or []],
+            "unique": entry["unique"] or entry["primary_key"],
+        }
         for name, entry in sorted(found.items())
         if entry["index"] or entry["unique"] or entry["primary_key"]
     ]

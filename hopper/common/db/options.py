@@ -12,26 +12,44 @@ SQLITE = {
 LONGEST_CONNECTION = 3600  # seconds
 SCHEMES = ("sqlite", "postgresql", "postgres", "pgsql")
 
+# What a process may ask of PostgreSQL, by its role (reliability.md C7). A command may take its time, but none waits
+# for a lock: everybody who comes after a migration that waits would wait behind it.
+WEB, WORKER, COMMAND = ROLES = ("web", "worker", "command")
+LOCKS = {"lock_timeout": "3s"}
+TIMEOUTS: dict[str, dict[str, str]] = {
+    WEB: {**LOCKS, "statement_timeout": "5s", "idle_in_transaction_session_timeout": "15s"},
+    WORKER: {**LOCKS, "statement_timeout": "60s", "idle_in_transaction_session_timeout": "15s"},
+    COMMAND: LOCKS,
+}
+VECTORS = {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100"}  # else a filter leaves too few
+FREE_WITHIN = 5  # seconds that a request waits for a connection of the pool
+RECONNECTS_FOR = 2  # seconds; then the next request tries anew, instead of a pool that pauses for minutes
 
-def database_from_url(url: str, *, pool_size: int, max_overflow: int) -> dict[str, Any]:
-    """Return Django's `DATABASES` entry; `pool_size` 0 keeps one connection a thread instead of a pool.
+
+def database_from_url(url: str, *, role: str, pool_size: int, max_overflow: int) -> dict[str, Any]:
+    """Return Django's `DATABASES` entry; only the web has a pool, and with `pool_size` 0 not even that.
 
     SQLite begins every transaction IMMEDIATE: the write lock that stands in for `select_for_update`
-    (reliability.md M13: 0 "database is locked" in 8 processes). On PostgreSQL 15 s is the longest a
-    transaction may idle, and a lock is waited for 3 s (C7).
+    (reliability.md M13: 0 "database is locked" in 8 processes). On PostgreSQL the role sets the timeouts;
+    `?options=-c …` of the URL comes last and so wins.
     """
     config: dict[str, Any] = dict(environ.Env.db_url_config(url))
     options = dict(config.get("OPTIONS", {}))
     if config["ENGINE"].endswith("sqlite3"):
         config["OPTIONS"] = {**SQLITE, **options}
         return config
-    timeouts = "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=15000"
-    vectors = "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100"  # else a filter leaves too few
-    options["options"] = f"{options.get('options', '')} {timeouts} {vectors}".strip()
-    if pool_size:
-        options["pool"] = {
-            "min_size": 1, "max_size": pool_size + max_overflow, "timeout": 10,
-            "max_lifetime": LONGEST_CONNECTION,
-        }  # fmt: skip
-    kept = 0 if pool_size else LONGEST_CONNECTION  # a pool keeps connections itself
+    ours = " ".join(f"-c {name}={value}" for name, value in {**TIMEOUTS[role], **VECTORS}.items())
+    options["options"] = f"{ours} {options.get('options', '')}".strip()
+    options.setdefault("application_name", f"hopper {role}")  # in pg_stat_activity
+    has_pool = role == WEB and pool_size > 0
+    if has_pool:  # not in workers: a pool does not survive their fork, and Celery closes it after each job
+        options["pool"] = _pool(pool_size, pool_size + max_overflow)
+    kept = 0 if has_pool else LONGEST_CONNECTION  # a pool keeps connections itself
     return {**config, "OPTIONS": options, "CONN_MAX_AGE": kept, "CONN_HEALTH_CHECKS": True}
+
+
+def _pool(kept: int, most: int) -> dict[str, Any]:
+    return {
+        "min_size": kept, "max_size": most, "timeout": FREE_WITHIN, "max_lifetime": LONGEST_CONNECTION,
+        "reconnect_timeout": RECONNECTS_FOR,
+    }  # fmt: skip

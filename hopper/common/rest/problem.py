@@ -13,6 +13,7 @@ from drf_standardized_errors.types import ErrorResponse
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
+from hopper.common.db.failures import passing_failure
 from hopper.common.errors import HopperError, Invalid
 from hopper.common.rest.parsers import BodyTooLarge
 
@@ -26,6 +27,7 @@ class Refusal(exceptions.APIException):
     def __init__(self, error: HopperError) -> None:
         self.status_code = error.status
         self.context = error.context
+        self.wait = error.retry_after
         super().__init__(error.message, error.code)
 
 
@@ -48,6 +50,8 @@ class ProblemHandler(ExceptionHandler):
                 return exceptions.ValidationError({WHOLE_BODY: exc.messages})
             case IntegrityError():
                 return Refusal(HopperError("Another row holds this place already: read it and change that."))
+            case _ if failure := passing_failure(exc):
+                return Refusal(failure)
             case RequestDataTooBig():
                 return BodyTooLarge("The body is too large: send less at a time.")
             case Http404():
@@ -88,6 +92,7 @@ TITLES = {
     400: "Invalid input", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
     406: "Not acceptable", 409: "Conflict with the current state", 413: "Body too large",
     415: "Unsupported media type", 429: "Too many requests", 500: "Server error",
+    503: "Not available now",
 }  # fmt: skip
 
 

@@ -43,6 +43,9 @@ class TestAVariable:
             (lambda env: env.whole("HERE", default=True, minimum=1), "0", "a whole number of 1 or more"),
             (lambda env: env.url("HERE", default=True, schemes=("redis", "rediss")), "http://x",
              "a URL that begins with redis:// or rediss://"),
+            (lambda env: env.url("HERE", default=True, schemes=("sqlite",), words=("own",)), "owned",
+             "a URL that begins with sqlite:// or own"),
+            (lambda env: env.choice("HERE", default=True, among=("web", "worker")), "both", "one of web, worker"),
         ],
     )  # fmt: skip
     def test_that_is_wrong_is_remembered(self, env, read, word, wanted):

@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 
 from hopper.common.errors import HopperError
 from hopper.events.models import Delivery
-from hopper.management.finding import PATIENCE, Finding
+from hopper.management.diagnosis.finding import PATIENCE, Finding
 from routing.models import Episode, EpisodeEmbedding, Pattern, PatternEmbedding, TaskEmbedding
 from routing.operations import get_embedder
 from tasks.models import Task

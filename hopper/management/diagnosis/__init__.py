@@ -12,12 +12,10 @@ import redis
 from django.conf import settings
 from django.core import checks
 from django.db import Error as DatabaseError
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
-from hopper.common.db.info import database_kind, extensions, public_url, server_version
-from hopper.management.diagnosis_of_meaning import examine_meaning
-from hopper.management.finding import PATIENCE, Finding
+from hopper.management.diagnosis.database import look_at_database, look_into_database
+from hopper.management.diagnosis.finding import PATIENCE, Finding
+from hopper.management.diagnosis.meaning import examine_meaning
 from instances.models import Instance
 from tasks.models import Task, TaskDependency
 
@@ -29,11 +27,10 @@ BOLT_PORT = 7687
 def examine() -> Iterator[Finding]:
     """Look at everything Hopper depends on; what lives in the database only if that answers."""
     yield from _versions()
-    database = _database()
+    database = look_at_database()
     yield database
     if database.state == "ok":
-        for question in (_extensions, _migrations):
-            yield from question()
+        yield from look_into_database()
         yield from _circles()
         yield from examine_meaning()
     yield _redis(settings.REDIS_URL)
@@ -47,30 +44,6 @@ def _versions() -> Iterator[Finding]:
     yield Finding("Python", state, python, "Install Python 3.11 or newer.")
     state = "ok" if django.VERSION[:2] == DJANGO else "problem"
     yield Finding("Django", state, django.get_version(), "pip install -r requirements.txt")
-
-
-def _database() -> Finding:
-    try:
-        return Finding("database", "ok", f"{database_kind()} {server_version()} at {public_url()}")
-    except DatabaseError as error:
-        detail = f"{public_url()} does not answer: {str(error).strip().splitlines()[0]}"
-        return Finding("database", "problem", detail, "Start the database server, or correct DATABASE_URL.")
-
-
-def _extensions() -> Iterator[Finding]:
-    for name, version in extensions().items():
-        fix = f"python manage.py migrate, or as a superuser of the database: CREATE EXTENSION {name}"
-        yield Finding(f"extension {name}", "ok" if version else "problem", version or "is not installed", fix)
-
-
-def _migrations() -> Iterator[Finding]:
-    executor = MigrationExecutor(connection)
-    waiting = [str(step) for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
-    if waiting:
-        detail = f"{len(waiting)} not applied, first {waiting[0]}"
-        yield Finding("migrations", "problem", detail, "python manage.py migrate")
-    else:
-        yield Finding("migrations", "ok", "all applied")
 
 
 def _circles() -> Iterator[Finding]:

@@ -1,8 +1,8 @@
-"""What one question of `doctor` answers."""
+"""What `doctor` says about one thing."""
 
 from dataclasses import asdict, dataclass
 
-PATIENCE = 3.0  # seconds, for any server
+PATIENCE = 3.0  # seconds
 
 
 @dataclass(frozen=True)
