@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('instances', '0001_initial'),
         ('projects', '0001_initial'),
-        ('routing', '0002_embeddings'),
+        ('routing', '0003_embedding_usage'),
         ('tasks', '0001_initial'),
     ]
 
