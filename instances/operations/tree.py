@@ -1,5 +1,6 @@
 """Adding instances, changing what they say, and moving their branches."""
 
+from copy import copy
 from typing import Any
 
 from django.db import transaction
@@ -36,7 +37,8 @@ def change_instance(*, instance: Instance, actor: str, **changes: Any) -> Instan
         sit under the new scope, or content would leave its owner
     """
     graph_lock("instances")
-    was, becomes = log.lock_row(instance), log.lock_row(instance)
+    was = log.lock_row(instance)
+    becomes = copy(was)
     for name in changes.keys() & {"parent", "scope", "config"}:
         setattr(becomes, name, changes[name])
     if changes.keys() & {"parent", "scope", "config"}:
@@ -58,7 +60,7 @@ def _check_place(instance: Instance) -> None:
     """Refuse a place that the scope may not have, an ended one, a cycle, and a tree deeper than 16."""
     if instance.scope not in SCOPES:
         return  # an unknown scope is refused by the field itself
-    parent = log.lock_row(instance.parent) if instance.parent else None
+    parent = Instance.objects.filter(pk=instance.parent_id).first()  # as it stands now, under the graph's lock
     if (parent.scope if parent else None) not in instance.rules.sits_under:
         names = ", ".join(sorted(scope or "the root" for scope in instance.rules.sits_under))
         raise Invalid({"parent": [f"A {instance.scope} instance sits under: {names}."]})

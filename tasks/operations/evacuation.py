@@ -42,12 +42,13 @@ def end_instance(
 
 
 def drain_instance(*, instance: Instance, actor: str, reroute: bool = False, reason: str = "") -> Instance:
-    """Pause an instance; with `reroute`, what nobody holds goes back to routing at once."""
-    told = {"reason": reason} if reason else {}
-    paused = tree.pause_instance(instance=instance, actor=actor, **told)
+    """Pause an instance; with `reroute`, paused before or not, what nobody holds goes back to routing at once."""
+    if not (reroute and instance.status == Instance.Status.PAUSED):
+        told = {"reason": reason} if reason else {}
+        instance = tree.pause_instance(instance=instance, actor=actor, **told)
     if reroute:
-        send_back(Task.objects.unheld().filter(instance=paused), actor=actor)
-    return paused
+        send_back(Task.objects.unheld().filter(instance=instance), actor=actor)
+    return instance
 
 
 def finish(rows: Iterable[Instance], *, actor: str) -> int:
