@@ -66,7 +66,7 @@ def questions(lowest: str) -> dict[str, Callable[[], int]]:
         "tree, 2 levels": lambda: len(list(rows.seen_from(depth=2).with_open_work().with_children())),
         "branch, 2 levels": lambda: len(list(rows.seen_from(["i1"], depth=2).with_open_work().with_children())),
         "ancestors": lambda: len(list(rows.ancestors_of(lowest))),
-        "descendants of a tenth": lambda: len(list(rows.descendants_of("i9"))),
+        "descendants": lambda: len(list(rows.descendants_of("i9"))),
         "hierarchy of the lowest": lambda: len(list(rows.seen_from([lowest]))),
         "statistics of all": lambda: len(list(rows.in_branches(["i0"]).work_by_status())),
         "effective config": lambda: len(effective_config(lowest, rows.path_to(lowest))),

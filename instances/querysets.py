@@ -50,11 +50,11 @@ class InstanceQuerySet(TreeQuerySet):
         key = getattr(instance, "pk", instance)
         return self.in_branches([key]).exclude(pk=key)
 
-    def in_branches(self, keys: list[str] | tuple[str, ...], *, depth: int = MAX_DEPTH) -> Self:
-        """These instances and everything below them, down to `depth` levels."""
+    def in_branches(self, keys: list[str] | tuple[str, ...]) -> Self:
+        """These instances and everything below them."""
         if not keys:
             return self.none()
-        return self.filter(pk__in=RawSQL(subtree_sql(TABLE, count=len(keys), depth=depth), list(keys)))  # noqa: S611
+        return self.filter(pk__in=RawSQL(subtree_sql(TABLE, count=len(keys)), list(keys)))  # noqa: S611
 
     def in_tree_order(self) -> Self:
         """Every instance, depth first, siblings by name, each with `tree_depth`: one query."""

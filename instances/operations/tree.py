@@ -12,6 +12,7 @@ from instances.models import Instance
 from instances.scopes import SCOPES, what_keeps
 
 TABLE = Instance._meta.db_table
+SHAPE = {"parent", "scope", "config"}  # what decides where an instance may sit, and what below it
 
 
 @transaction.atomic
@@ -39,9 +40,9 @@ def change_instance(*, instance: Instance, actor: str, **changes: Any) -> Instan
     graph_lock("instances")
     was = log.lock_row(instance)
     becomes = copy(was)
-    for name in changes.keys() & {"parent", "scope", "config"}:
+    for name in changes.keys() & SHAPE:
         setattr(becomes, name, changes[name])
-    if changes.keys() & {"parent", "scope", "config"}:
+    if any(getattr(was, name) != getattr(becomes, name) for name in SHAPE):
         _check_place(becomes)
         _check_below(becomes)
         _check_content(was, becomes)
@@ -66,7 +67,7 @@ def _check_place(instance: Instance) -> None:
         raise Invalid({"parent": [f"A {instance.scope} instance sits under: {names}."]})
     if parent is None:
         return
-    if parent.status == Instance.Status.TERMINATED:
+    if parent.status == Instance.Status.TERMINATED != instance.status:
         raise Invalid({"parent": [f"{parent.name} has ended: nothing sits under it any more."]})
     _check_member(instance, parent)
     _check_depth(instance, parent)
