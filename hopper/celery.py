@@ -26,6 +26,7 @@ def every(pause: timedelta, job: str, *args: Any) -> dict[str, Any]:
 # `celery beat` follows this schedule; without a broker `manage.py relay` does.
 app.conf.beat_schedule = {
     "route what no doorbell rang for": every(timedelta(seconds=5), "routing.route_waiting_tasks"),
+    "end instances whose work or time is over": every(timedelta(seconds=10), "tasks.settle_instances"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
     "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale", 1),

@@ -11,10 +11,12 @@ from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
+from tasks.pages import end_instances
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/review/", admin.site.admin_view(review_queue), name="review-queue"),
+    path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
     path("admin/", admin.site.urls),
     re_path(r"^api/v1/review/(?P<pk>[^/]+)/?$", ReviewViewSet.as_view({"post": "answer"}), name="review-answer"),
     path("api/v1/", include(router.urls)),

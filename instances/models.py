@@ -1,7 +1,10 @@
 """The tree of Hoppers."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models.functions import Length
@@ -10,8 +13,9 @@ from tree_queries.fields import TreeNodeForeignKey
 from hopper.common.errors import HopperError
 from hopper.common.ids import new_id, plain_id
 from hopper.common.models import Timestamped, Versioned
-from instances.config import check_config
+from instances.config import Setting, check_config, check_config_of
 from instances.querysets import InstanceQuerySet
+from instances.scopes import SCOPES, Facts, ScopeRules
 
 LONGEST_ID = 100
 
@@ -51,6 +55,15 @@ class Instance(Timestamped, Versioned):
         PAUSED = "paused"
         TERMINATED = "terminated"
 
+    class Closing(models.TextChoices):
+        """What happens to the open work of an instance that is about to end.
+
+        wait: it goes on here, claims included · reroute: what nobody holds goes back to routing.
+        """
+
+        WAIT = "wait"
+        REROUTE = "reroute"
+
     MOVES = {
         Status.CREATED: {Status.ACTIVE, Status.TERMINATED},
         Status.ACTIVE: {Status.PAUSED, Status.TERMINATED},
@@ -77,6 +90,8 @@ class Instance(Timestamped, Versioned):
     )
     description = models.TextField(null=True, blank=True)
     created_by = models.CharField(max_length=100, null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    closing = models.CharField(max_length=20, choices=Closing.choices, null=True, blank=True, editable=False)
     terminated_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = InstanceQuerySet.as_manager()
@@ -115,10 +130,20 @@ class Instance(Timestamped, Versioned):
                 name="instance_type_is_known",
                 condition=models.Q(instance_type__in=["persistent", "ephemeral", "temporary"]),
             ),
+            models.CheckConstraint(
+                name="instance_expires_only_if_temporary",
+                condition=models.Q(expires_at__isnull=True) | models.Q(instance_type="temporary"),
+            ),
+            models.CheckConstraint(
+                name="instance_takes_nothing_new_while_it_closes",
+                condition=models.Q(closing__isnull=True)
+                | models.Q(closing__in=["wait", "reroute"], status__in=["created", "paused"]),
+            ),
         ]
         indexes = [
             models.Index(name="idx_instances_scope", fields=["scope", "status"]),
             models.Index(name="idx_instances_created_at", fields=["created_at"]),
+            models.Index(name="idx_instances_closing", fields=["id"], condition=models.Q(closing__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -128,27 +153,38 @@ class Instance(Timestamped, Versioned):
     def is_active(self) -> bool:
         return self.status == self.Status.ACTIVE
 
+    @property
+    def rules(self) -> ScopeRules:
+        """What its scope lets it do with work."""
+        return SCOPES[self.scope]
+
+    @property
+    def owner(self) -> str | None:
+        """Whose it is, if it is PERSONAL: the named owner, or who made it."""
+        return (self.config.get("owner") or self.created_by) if self.rules.keeps_content else None
+
+    def facts(self, settings: Mapping[str, Setting] | None = None, *, now: datetime, **load: Any) -> Facts:
+        """Return what its scope judges by: its effective settings (its own, if none are given) and its load."""
+        known = self.config if settings is None else {name: setting.value for name, setting in settings.items()}
+        return Facts.of({**known, "owner": self.owner}, now=now, **load)
+
+    def clean(self) -> None:
+        """Check what one field says of another."""
+        if isinstance(self.config, dict):
+            check_config_of(self.scope, self.config)
+        if self.expires_at and self.instance_type != self.Type.TEMPORARY:
+            raise ValidationError({"expires_at": "Only a temporary instance expires."})
+
     def move_to(self, status: str, **also: Any) -> None:
-        """Change status in memory.
+        """Change status in memory; what was about to end no longer is.
 
         :raises InstanceMoveNotAllowed: if the lifecycle has no such move
         """
         if status not in self.MOVES[self.Status(self.status)]:
             raise InstanceMoveNotAllowed(f"{self.name} is {self.status}, so it cannot become {status}.")
-        self.status = status
+        self.status, self.closing = status, None
         for name, value in also.items():
             setattr(self, name, value)
 
 
 models.CharField.register_lookup(Length)
-
-# Which scope may sit under which (None: at the root).
-MAY_SIT_UNDER: dict[str, set[str | None]] = {
-    Instance.Scope.GLOBAL: {None},
-    Instance.Scope.PROJECT: {None, Instance.Scope.GLOBAL, Instance.Scope.PROJECT, Instance.Scope.FEDERATED},
-    Instance.Scope.ORCHESTRATION: {Instance.Scope.PROJECT, Instance.Scope.PERSONAL, Instance.Scope.EVENT},
-    Instance.Scope.PERSONAL: {None, Instance.Scope.GLOBAL, Instance.Scope.FAMILY},
-    Instance.Scope.FAMILY: {None, Instance.Scope.GLOBAL},
-    Instance.Scope.EVENT: {None, Instance.Scope.GLOBAL, Instance.Scope.PROJECT, Instance.Scope.FAMILY},
-    Instance.Scope.FEDERATED: {None, Instance.Scope.GLOBAL},
-}

@@ -1,9 +1,16 @@
 from rest_framework import serializers
 
-from hopper.common.rest.serializers import LeanSerializer, StrictModelSerializer
+from hopper.common.rest.serializers import (
+    LeanSerializer,
+    StrictBooleanField,
+    StrictCharField,
+    StrictModelSerializer,
+    StrictSerializer,
+)
 from instances.models import Instance
 
 STATUS_VERBS = "Status moves by verbs: POST /api/v1/instances/{id}/start, pause, resume or terminate."
+LONGEST_REASON = 500
 
 ADDRESSES = {".", "..", "tree"}
 
@@ -15,7 +22,7 @@ class InstanceSerializer(LeanSerializer):
         model = Instance
         fields = [
             "id", "name", "scope", "instance_type", "status", "parent_id", "config", "description",
-            "created_by", "terminated_at", "created_at", "updated_at", "version",
+            "expires_at", "closing", "created_by", "terminated_at", "created_at", "updated_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -27,7 +34,7 @@ class InstanceInput(StrictModelSerializer):
 
     class Meta:
         model = Instance
-        fields = ["id", "name", "scope", "instance_type", "status", "parent_id", "config", "description"]
+        fields = ["id", "name", "scope", "instance_type", "status", "parent_id", "config", "description", "expires_at"]
         validators = ()
 
     def validate(self, attrs: dict) -> dict:
@@ -41,11 +48,30 @@ class InstanceInput(StrictModelSerializer):
 
 
 class TreeNodeSerializer(InstanceSerializer):
-    """An instance in the tree, with its depth and the open tasks that sit at it."""
+    """An instance in the tree, with its depth, the open tasks that sit at it, and how many live directly below."""
 
     depth = serializers.IntegerField(source="tree_depth", read_only=True)
     open_tasks = serializers.IntegerField(read_only=True)
+    children = serializers.IntegerField(source="children_count", read_only=True)
 
     class Meta(InstanceSerializer.Meta):
-        fields = [*InstanceSerializer.Meta.fields, "depth", "open_tasks"]
+        fields = [*InstanceSerializer.Meta.fields, "depth", "open_tasks", "children"]
         read_only_fields = fields
+
+
+class DrainInput(StrictSerializer):
+    """How to drain an instance."""
+
+    reroute = StrictBooleanField(required=False, help_text="Send what nobody holds back to routing.")
+    reason = StrictCharField(required=False, allow_blank=True, max_length=LONGEST_REASON)
+
+
+class EndInput(StrictSerializer):
+    """How to end an instance."""
+
+    open_work = serializers.ChoiceField(
+        choices=["refuse", *Instance.Closing.values], required=False,
+        help_text="refuse: 409 while work is open; wait: end with the last task; reroute: send back what nobody holds.",
+    )  # fmt: skip
+    branch = StrictBooleanField(required=False, help_text="Everything below too.")
+    reason = StrictCharField(required=False, allow_blank=True, max_length=LONGEST_REASON)

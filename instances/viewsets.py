@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from hopper.common.models import Role
 from hopper.common.rest.viewsets import CHANGE_ACCESS, OperatedViewSet
 from instances import operations
+from instances.config import effective_config
 from instances.filters import InstanceFilter
 from instances.models import Instance
 from instances.serializers import InstanceInput, InstanceSerializer
@@ -16,9 +17,8 @@ VERBS = {
     "start": operations.start_instance,
     "pause": operations.pause_instance,
     "resume": operations.resume_instance,
-    "terminate": operations.terminate_instance,
 }
-LOOKS = dict.fromkeys(("children", "ancestors", "descendants", "hierarchy"), Role.VIEWER)
+LOOKS = dict.fromkeys(("children", "ancestors", "descendants", "effective_config"), Role.VIEWER)
 
 
 class InstanceViewSet(OperatedViewSet):
@@ -35,6 +35,13 @@ class InstanceViewSet(OperatedViewSet):
     create_row = staticmethod(operations.create_instance)
     change_row = staticmethod(operations.change_instance)
     delete_row = staticmethod(operations.delete_instance)
+
+    @extend_schema(responses={200: {"type": "object", "additionalProperties": True}})
+    @action(detail=True, url_path="effective-config")
+    def effective_config(self, request: Request, pk: str) -> Response:
+        """Show each setting in force here, and the instance on the way to the root that says so."""
+        settings = effective_config(pk, Instance.objects.path_to(self.get_object().pk))
+        return Response({name: {"value": setting.value, "from": setting.origin} for name, setting in settings.items()})
 
     def _page(self, rows: Any) -> Response:
         return self.pages(self.filter_queryset(rows.for_principal(self.request.user)))
@@ -74,12 +81,6 @@ class InstanceViewSet(OperatedViewSet):
     def resume(self, request: Request, pk: str) -> Response:
         """Let a paused instance take work again."""
         return self._move("resume")
-
-    @extend_schema(request=None, responses=InstanceSerializer)
-    @action(detail=True, methods=["post"])
-    def terminate(self, request: Request, pk: str) -> Response:
-        """End an instance for good."""
-        return self._move("terminate")
 
     def _move(self, verb: str) -> Response:
         return Response(self.read(VERBS[verb](instance=self.get_object(), actor=self.actor)))

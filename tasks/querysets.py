@@ -51,6 +51,10 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
         """Tasks that are not over and have not failed."""
         return self.filter(status__in=self.model.OPEN)
 
+    def unheld(self) -> Self:
+        """Open tasks that nobody holds, oldest first."""
+        return self.open().exclude(status__in=self.model.HELD).order_by("created_at", "pk")
+
     def search(self, text: str) -> Self:
         """Tasks whose title or description contains every word."""
         found = self

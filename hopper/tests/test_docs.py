@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import shlex
+from datetime import UTC, datetime
 from importlib import import_module
 from inspect import isclass
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from django.conf import settings
 from django.core.management import call_command, get_commands
 
 from hopper.management.schema import our_models
+from instances.config import CHECKS, OWN_TO
+from instances.scopes import SCOPES, Facts
 from instances.tests.factories import InstanceFactory
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
@@ -225,3 +228,40 @@ class TestDatabaseUsage:
         titles = Task.objects.exclude(title__startswith="Page").values_list("title", "status")
         assert sorted(titles) == [("Draw a map", "cancelled"), ("Draw a map", "pending"), ("Fold the map", "pending")]
         assert list(Task.objects.filter(title__startswith="Page").values_list("priority").distinct()) == [("high",)]
+
+
+class TestInstances:
+    """The tables of docs/instances.md."""
+
+    MIDDAY = datetime(2027, 1, 31, 12, tzinfo=UTC)
+
+    @staticmethod
+    def rows(title):
+        """Return `{name: further cells}` of the table under the title."""
+        section = (DOCS / "instances.md").read_text().split(f"## {title}\n")[1].split("\n## ")[0]
+        lines = re.findall(r"^\| `(\w+)` \| (.*?) ?\|$", section, re.MULTILINE)
+        return {name: re.split(r" ?\| ?", rest) for name, rest in lines}
+
+    def test_say_what_each_scope_does(self):
+        facts = Facts(
+            now=self.MIDDAY, children=1, complexity=10.0, owner="ada", members=frozenset({"ada"}), peer="there"
+        )
+        said = {}
+        for name, rules in SCOPES.items():
+            places = ", ".join(sorted(f"`{scope}`" if scope else "the root" for scope in rules.sits_under))
+            executes = "never" if rules.why_not_execute(facts) else "while it has room"
+            takes = "everybody"
+            if rules.why_not_receive(facts, sender="alan"):
+                takes = "its owner" if rules.keeps_content else "its members"
+            own = next((f"`{key}`" for key, scope in OWN_TO.items() if scope == name), "")
+            said[name] = [places, executes, takes, own]
+
+        written = self.rows("What each scope does")
+
+        assert {name: [*cells[:2], *cells[3:]] for name, cells in written.items()} == said
+        assert {name for name, cells in written.items() if cells[2] != "never"} == {
+            name for name, rules in SCOPES.items() if rules.should_delegate(facts)
+        }
+
+    def test_name_every_setting_that_is_checked(self):
+        assert sorted(self.rows("Settings")) == sorted(CHECKS)

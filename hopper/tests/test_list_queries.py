@@ -18,9 +18,12 @@ LISTS = [
     "/tasks", "/tasks/ready", "/tasks/search?q=task", "/projects", "/projects/active", "/instances", "/instances/tree",
     "/instances/root/children", "/instances/root/descendants", "/decisions", "/episodes", "/patterns", "/policies",
     "/delegations", "/feedback", "/events", "/review", "/tasks/hub/dependencies", "/tasks/hub/timeline",
-    "/tasks/hub/external-mappings", "/instances/root/hierarchy", "/instances/root/statistics", "/tasks/stats",
+    "/tasks/hub/external-mappings", "/instances/tree?root=root&depth=1", "/instances/root/hierarchy",
+    "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
 ]  # fmt: skip
-WITHOUT_ROWS = {"/instances/root/hierarchy", "/instances/root/statistics", "/tasks/stats"}
+WITHOUT_ROWS = {
+    "/instances/root/hierarchy", "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
+}  # fmt: skip
 LIMITS = [{}, {"projects": ["project-a"]}, {"instances": ["root"]}]
 
 

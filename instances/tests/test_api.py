@@ -4,6 +4,7 @@ from hopper.tests.refusals import nothing_stored, refused
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 from tasks.tests.factories import TaskFactory
+from tasks.tests.steps import held
 
 pytestmark = pytest.mark.django_db
 WRONG = [
@@ -16,6 +17,9 @@ WRONG = [
     ({"parent_id": "nothing"}, "parent_id", "There is no 'nothing'"), ({"parent_id": 5}, "parent_id", "in quotes"),
     ({"instance_type": "eternal"}, "instance_type", "not a valid choice"),
     ({"description": 5}, "description", "in quotes"),
+    ({"expires_at": "2030-01-01T00:00:00Z"}, "expires_at", "Only a temporary instance"),
+    ({"expires_at": "soon", "instance_type": "temporary"}, "expires_at", "wrong format"),
+    ({"config": {"members": ["ada"]}}, "config", "members belongs to FAMILY"),
     ({"version": 5}, "version", "There is no field"), ({"created_by": "me"}, "created_by", "There is no field"),
 ]  # fmt: skip
 
@@ -150,6 +154,114 @@ class TestAnInstance:
 
         assert client.delete("/instances/a").status_code == 204
         refused(client.get("/instances/a"), 404)
+
+
+class TestTheEnd:
+    """Drain and terminate say what happens to the open work."""
+
+    @pytest.fixture
+    def busy(self):
+        held(instance=InstanceFactory(id="a"))
+        TaskFactory(instance_id="a", routed=True)
+
+    @pytest.mark.usefixtures("busy")
+    def test_is_refused_with_counts_while_work_is_open(self, api):
+        answer = api().post("/instances/a/terminate")
+
+        assert "complete, cancel or re-route" in refused(answer, 409)
+        assert (answer.json()["code"], answer.json()["open_tasks"], answer.json()["held_tasks"]) == (
+            "instance_has_open_work", 2, 1,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(("open_work", "stays"), [("wait", 2), ("reroute", 1)])
+    @pytest.mark.usefixtures("busy")
+    def test_is_put_off_until_the_last_task(self, api, open_work, stays):
+        answer = api().post("/instances/a/terminate", open_work=open_work, reason="It is old").json()
+
+        assert (answer["status"], answer["closing"]) == ("paused", open_work)
+        assert Instance.objects.get(pk="a").tasks.count() == stays
+
+    @pytest.mark.usefixtures("busy")
+    def test_of_a_branch_is_asked_for(self, api):
+        client = api()
+        InstanceFactory(id="top")
+        Instance.objects.filter(pk="a").update(parent="top")
+
+        assert refused(client.post("/instances/top/terminate", open_work="reroute"), 409)
+        answer = client.post("/instances/top/terminate", open_work="reroute", branch=True).json()
+
+        assert (answer["status"], Instance.objects.get(pk="a").closing) == ("paused", "reroute")
+
+    @pytest.mark.usefixtures("busy")
+    def test_may_be_a_drain(self, api):
+        answer = api().post("/instances/a/drain", reroute=True, reason="Too hot").json()
+
+        assert (answer["status"], answer["closing"]) == ("paused", None)
+        assert Instance.objects.get(pk="a").tasks.count() == 1
+
+    @pytest.mark.parametrize(
+        ("verb", "body", "field"),
+        [
+            ("terminate", {"open_work": "explode"}, "open_work"), ("terminate", {"branch": "yes"}, "branch"),
+            ("terminate", {"reason": "x" * 501}, "reason"), ("drain", {"reroute": 1}, "reroute"),
+            ("drain", {"open_work": "wait"}, "open_work"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.usefixtures("busy")
+    def test_is_refused_in_words(self, api, verb, body, field):
+        client = api()
+
+        with nothing_stored():
+            refused(client.post(f"/instances/a/{verb}", **body), 400, field)
+
+    @pytest.mark.usefixtures("busy")
+    def test_is_for_operators(self, api):
+        for verb in ("drain", "terminate"):
+            assert api("executor", name=verb).post(f"/instances/a/{verb}").status_code == 403
+
+
+class TestPartsOfTheTree:
+    """A large tree is looked at in parts."""
+
+    @pytest.fixture
+    def tree(self):
+        InstanceFactory(id="root", scope="GLOBAL", name="0")
+        for key, parent in [("a", "root"), ("aa", "a"), ("aaa", "aa"), ("b", "root")]:
+            InstanceFactory(id=key, name=key, parent_id=parent)
+
+    @pytest.mark.parametrize(
+        ("params", "seen"),
+        [
+            ({}, "root a aa aaa b"), ({"depth": 1}, "root a b"), ({"depth": 0}, "root"), ({"root": "a"}, "a aa aaa"),
+            ({"root": "a", "depth": 1}, "a aa"), ({"root": "b"}, "b"),
+        ],
+    )  # fmt: skip
+    @pytest.mark.usefixtures("tree")
+    def test_are_a_branch_and_so_many_levels(self, api, params, seen):
+        rows = api().get("/instances/tree", **params).json()["results"]
+
+        assert " ".join(row["id"] for row in rows) == seen
+        assert {row["id"]: row["children"] for row in rows}.get("root", 2) == 2
+
+    @pytest.mark.usefixtures("tree")
+    def test_have_the_depth_of_the_whole(self, api):
+        assert [row["depth"] for row in api().get("/instances/tree", root="aa").json()["results"]] == [2, 3]
+
+    @pytest.mark.usefixtures("tree")
+    def test_stay_within_what_a_key_may_see(self, api):
+        client = api(instances=["a"])
+
+        assert [row["id"] for row in client.get("/instances/tree", depth=1).json()["results"]] == ["a", "aa"]
+        refused(client.get("/instances/tree", root="b"), 404)
+        assert [row["id"] for row in client.get("/instances/aa/hierarchy").json()["ancestors"]] == ["a"]
+
+    @pytest.mark.parametrize("depth", ["17", "-1", "x", "", "²"])
+    def test_are_refused_beyond_the_deepest(self, api, depth):
+        refused(api().get("/instances/tree", depth=depth), 400, "depth")
+
+    @pytest.mark.parametrize("root", ["nothing", "", "\x00"])
+    def test_are_not_found_below_nothing(self, api, root):
+        refused(api().get("/instances/tree", root=root), 404)
 
 
 class TestNamesOfRelations:

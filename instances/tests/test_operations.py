@@ -1,4 +1,5 @@
 import pytest
+from django.utils import timezone
 
 from hopper.common.errors import HopperError, Invalid
 from hopper.events.models import Event
@@ -8,6 +9,7 @@ from instances import operations
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
+from routing.operations import create_delegation
 from tasks.tests.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +133,63 @@ class TestChangeInstance:
         assert list(refused.value.errors) == ["scope"]
 
 
+class TestAPersonalInstance:
+    """What it has ever held stays with its owner (docs/adr/0017-instances.md)."""
+
+    @pytest.fixture
+    def mine(self):
+        family = InstanceFactory(id="family", scope="FAMILY", config={"members": ["ada", "grace"]})
+        return InstanceFactory(id="mine", scope="PERSONAL", parent=family, config={"owner": "ada"})
+
+    @pytest.fixture
+    def run(self, mine):
+        return InstanceFactory(id="run", scope="ORCHESTRATION", parent=mine)
+
+    @pytest.mark.parametrize("status", ["pending", "completed"])
+    def test_keeps_what_is_below_it(self, run, status):
+        over = timezone.now() if status == "completed" else None
+        TaskFactory(instance=run, status=status, finished_at=over)
+        project = InstanceFactory()
+
+        with nothing_stored(), pytest.raises(Invalid, match="never leaves") as refused:
+            operations.change_instance(instance=run, parent=project, **ACTOR)
+
+        assert list(refused.value.errors) == ["parent"]
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [({"config": {"owner": "grace"}}, "config"), ({"scope": "FAMILY", "parent": None, "config": {}}, "scope")],
+    )
+    def test_keeps_its_owner_and_its_scope(self, mine, changes, field):
+        TaskFactory(instance=mine)
+
+        with nothing_stored(), pytest.raises(Invalid, match="never leaves") as refused:
+            operations.change_instance(instance=mine, **changes, **ACTOR)
+
+        assert list(refused.value.errors) == [field]
+
+    def test_moves_with_all_it_holds_to_where_its_owner_belongs(self, mine, run):
+        TaskFactory(instance=run)
+
+        assert operations.change_instance(instance=mine, parent=None, **ACTOR).parent is None
+
+    def test_lets_go_of_what_never_had_work(self, run):
+        project = InstanceFactory()
+
+        assert operations.change_instance(instance=run, parent=project, **ACTOR).parent == project
+
+    def test_sits_in_a_family_of_its_owner_only(self, mine):
+        with nothing_stored(), pytest.raises(Invalid, match="alan is no member of"):
+            operations.create_instance(
+                name="hers", scope="PERSONAL", parent=mine.parent, config={"owner": "alan"}, **ACTOR
+            )
+        with nothing_stored(), pytest.raises(Invalid, match="ada is no member of"):
+            operations.change_instance(instance=mine.parent, config={"members": ["grace"]}, **ACTOR)
+
+    def test_belongs_to_who_made_it_unless_an_owner_is_named(self):
+        assert operations.create_instance(name="a", scope="PERSONAL", **ACTOR).owner == "ada"
+
+
 class TestALife:
     """Start, pause, resume, terminate."""
 
@@ -168,6 +227,34 @@ class TestALife:
 
         with nothing_stored(), pytest.raises(operations.InstanceHasOpenWork, match="has open tasks"):
             operations.terminate_instance(instance=row, **ACTOR)
+
+    def test_does_not_end_while_it_owes_an_answer(self):
+        top, below = chain(2)
+        create_delegation(task=TaskFactory(), source_instance=top, target_instance=below, actor="ada")
+
+        with nothing_stored(), pytest.raises(operations.InstanceHasOpenWork, match="has open delegations"):
+            operations.terminate_instance(instance=below, **ACTOR)
+
+    def test_gives_nothing_a_place_once_it_has_ended(self):
+        ended, other = operations.terminate_instance(instance=InstanceFactory(), **ACTOR), InstanceFactory()
+
+        with nothing_stored(), pytest.raises(Invalid, match="has ended: nothing sits under it"):
+            operations.create_instance(name="late", scope="PROJECT", parent=ended, **ACTOR)
+        with nothing_stored(), pytest.raises(Invalid, match="has ended: nothing sits under it"):
+            operations.change_instance(instance=other, parent=ended, **ACTOR)
+
+    def test_ends_with_its_whole_branch_or_not_at_all(self):
+        rows = chain(4)
+        busy = TaskFactory(instance=rows[2])
+
+        with nothing_stored(), pytest.raises(operations.InstanceHasOpenWork, match="has open tasks") as refused:
+            operations.terminate_branch(instance=rows[0], **ACTOR)
+        assert refused.value.context == {"open_tasks": 1, "held_tasks": 0, "open_delegations": 0}
+        type(busy).objects.filter(pk=busy.pk).update(instance=None)
+        ended = operations.terminate_branch(instance=rows[0], reason="The end", **ACTOR)
+
+        assert [row.pk for row in ended] == [row.pk for row in reversed(rows)]
+        assert Event.objects.filter(type="instance.terminated", payload={"reason": "The end"}).count() == 4
 
     def test_does_not_end_before_what_is_below(self):
         top, below = chain(2)

@@ -7,6 +7,7 @@ from tasks.operations.dependencies import (
     remove_dependency,
     set_dependencies,
 )
+from tasks.operations.evacuation import drain_instance, end_instance, settle_instances
 from tasks.operations.identity import set_external_identity
 from tasks.operations.intake import change_task, delete_task, submit_task
 from tasks.operations.leases import (
@@ -42,6 +43,8 @@ __all__ = [
     "create_tasks",
     "delete_task",
     "delete_tasks",
+    "drain_instance",
+    "end_instance",
     "fail_task",
     "heartbeat_task",
     "hold_for_review",
@@ -53,6 +56,7 @@ __all__ = [
     "return_to_routing",
     "set_dependencies",
     "set_external_identity",
+    "settle_instances",
     "start_task",
     "submit_task",
     "unblock_task",

@@ -37,26 +37,29 @@ def reachable_from(start: str, *, table: str, source: str, target: str, max_dept
         return dict(cursor.fetchall())
 
 
-def subtree_sql(table: str, *, key: str = "id", parent: str = "parent_id", count: int = 1) -> str:
-    """Return SQL that lists the ids of `count` nodes (parameters) and of everything below them, in one CTE.
+def subtree_sql(
+    table: str, *, key: str = "id", parent: str = "parent_id", count: int = 1, depth: int = MAX_DEPTH
+) -> str:
+    """Return SQL that lists the ids of `count` nodes (parameters; 0: the roots) and of what is below them, in one CTE.
 
     It stands without brackets: RawSQL adds its own, and SQLite takes `IN ((SELECT …))` for the first row alone.
     """
-    marks = ", ".join(["%s"] * count)
+    top = f"{key} IN ({', '.join(['%s'] * count)})" if count else f"{parent} IS NULL"
     return f"""
         WITH RECURSIVE below(id, depth) AS (
-            SELECT {key}, 0 FROM {table} WHERE {key} IN ({marks})
+            SELECT {key}, 0 FROM {table} WHERE {top}
             UNION
             SELECT n.{key}, below.depth + 1 FROM {table} n JOIN below ON n.{parent} = below.id
-            WHERE below.depth < {MAX_DEPTH}
+            WHERE below.depth < {depth:d}
         ) SELECT id FROM below"""  # noqa: S608 - names of our own tables; values are parameters
 
 
-def path_sql(table: str, *, key: str = "id", parent: str = "parent_id") -> str:
-    """Return SQL that lists the ids of one node (the parameter) and of everything above it, in one CTE; no brackets."""
+def path_sql(table: str, *, key: str = "id", parent: str = "parent_id", count: int = 1) -> str:
+    """Return SQL that lists the ids of `count` nodes (parameters) and of all above them, in one CTE; no brackets."""
+    marks = ", ".join(["%s"] * count)
     return f"""
         WITH RECURSIVE above(id, parent, depth) AS (
-            SELECT {key}, {parent}, 0 FROM {table} WHERE {key} = %s
+            SELECT {key}, {parent}, 0 FROM {table} WHERE {key} IN ({marks})
             UNION
             SELECT n.{key}, n.{parent}, above.depth + 1 FROM {table} n JOIN above ON n.{key} = above.parent
             WHERE above.depth < {MAX_DEPTH}

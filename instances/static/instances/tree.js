@@ -2,7 +2,7 @@
 // The library's own script reads keys as numbers and looks for one <tbody>, and here keys are text and rows many.
 document.addEventListener("DOMContentLoaded", () => {
   const STORE = "hopper.collapsed";
-  const isWhole = !location.search; // a searched or filtered list shows every match, whatever is collapsed
+  const isWhole = !location.search; // a searched or filtered list shows every match, a branch all of it
   const branches = [...document.querySelectorAll("#result_list .tree-branch")].map((branch) => ({
     key: branch.dataset.key,
     above: JSON.parse(branch.dataset.path),

@@ -1,0 +1,78 @@
+"""The instance tree at 10,000 instances, at most 16 deep: each question with its queries, beside the plain rows."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from bench.timing import arguments, interleave, scratch_database, show, summary
+
+INSTANCES = 10_000
+OPEN_TASKS = 30_000
+DEEPEST = 15  # the root is at 0
+
+
+def main() -> None:
+    options = arguments(__doc__)
+    scratch_database()
+    lowest = build()
+    show(measure(lowest, quick=options.quick), title=f"Tree: {INSTANCES:,} instances", as_json=options.json)
+
+
+def build(instances: int = INSTANCES, tasks: int = OPEN_TASKS) -> str:
+    """Plant a random tree with open tasks in it; return one of the lowest instances."""
+    from instances.models import Instance
+    from tasks.models import Task
+
+    chance, depth = random.Random(1), {"i0": 0}
+    rows = [Instance(id="i0", name="Root", scope="GLOBAL", status="active")]
+    for n in range(1, instances):
+        parent = f"i{chance.randrange(n)}"
+        while depth[parent] == DEEPEST:
+            parent = f"i{chance.randrange(n)}"
+        depth[f"i{n}"] = depth[parent] + 1
+        rows.append(Instance(id=f"i{n}", name=f"Instance {n}", scope="PROJECT", status="active", parent_id=parent))
+    Instance.objects.bulk_create(rows, batch_size=500)
+    Task.objects.bulk_create(
+        (Task(title="Open", status="routed", instance_id=f"i{chance.randrange(instances)}") for _ in range(tasks)),
+        batch_size=500,
+    )
+    return max(depth, key=depth.__getitem__)
+
+
+def measure(lowest: str, *, quick: bool) -> list[dict[str, Any]]:
+    """Return one row of the table for each question."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    asked = questions(lowest)
+    times = interleave(asked, rounds=3, each=1 if quick else 5)
+    found = []
+    for name, ask in asked.items():
+        with CaptureQueriesContext(connection) as queries:
+            rows = ask()
+        found.append({"question": name, "rows": rows, "queries": len(queries), **summary(times[name])})
+    return found
+
+
+def questions(lowest: str) -> dict[str, Callable[[], int]]:
+    """Return each question by its name; asked, it returns the number of rows in the answer."""
+    from instances.config import effective_config
+    from instances.models import Instance
+
+    rows = Instance.objects
+    return {
+        "plain rows": lambda: len(list(rows.all())),
+        "whole tree": lambda: len(list(rows.seen_from().with_open_work().with_children())),
+        "tree, 2 levels": lambda: len(list(rows.seen_from(depth=2).with_open_work().with_children())),
+        "branch, 2 levels": lambda: len(list(rows.seen_from(["i1"], depth=2).with_open_work().with_children())),
+        "ancestors": lambda: len(list(rows.ancestors_of(lowest))),
+        "descendants": lambda: len(list(rows.descendants_of("i9"))),
+        "hierarchy of the lowest": lambda: len(list(rows.seen_from([lowest]))),
+        "statistics of all": lambda: len(list(rows.in_branches(["i0"]).work_by_status())),
+        "effective config": lambda: len(effective_config(lowest, rows.path_to(lowest))),
+        "what the sweep ends": lambda: len([*rows.used_up(), *rows.closing(), *rows.with_window()]),
+    }
+
+
+if __name__ == "__main__":
+    main()
