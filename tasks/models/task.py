@@ -10,7 +10,7 @@ from hopper.common.errors import HopperError
 from hopper.common.fields import Levels, Tags
 from hopper.common.ids import new_id, plain_id
 from hopper.common.models import Timestamped, Versioned
-from tasks.querysets import TaskQuerySet
+from tasks.querysets import WORDS, TaskQuerySet
 
 
 class TransitionNotAllowed(HopperError):
@@ -204,6 +204,7 @@ class Task(Timestamped, Versioned):
             ),
             Gin(name="idx_tasks_tags", fields=["tags"]),
             Gin(name="idx_tasks_capabilities", fields=["required_capabilities"]),
+            Gin(WORDS, name="idx_tasks_words"),
         ]
 
     def __str__(self) -> str:
