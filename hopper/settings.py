@@ -142,7 +142,9 @@ REDIS_URL = env.url("REDIS_URL", default="", schemes=("redis", "rediss"))
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Vectors of what people search for, in each process: Redis may be away, and a search must not be.
+    "questions": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "questions"},
 }
 NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "bolt", "bolt+s"))
 READINESS = ["health_check.Database"]
@@ -203,6 +205,7 @@ EMBEDDINGS_DIMENSION = env.whole("EMBEDDINGS_DIMENSION", default=1536, minimum=1
 EMBEDDINGS_BATCH_SIZE = env.whole("EMBEDDINGS_BATCH_SIZE", default=100, minimum=1)
 EMBEDDINGS_TIMEOUT = env.whole("EMBEDDINGS_TIMEOUT", default=30, minimum=1)
 EMBEDDINGS_MODEL_PATH = env.text("EMBEDDINGS_MODEL_PATH")
+DUPLICATE_SIMILARITY = env.share("DUPLICATE_SIMILARITY")
 
 # -- API ----------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ SHORTEST_ID = 8  # from here on the beginning of an id is enough; ids made at th
 ACCENTS = "\u0300-\u036f"
 UNSPACED = "\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # Hangul, as NFKD takes it apart, kana, Han
 TERM = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<plain>[^\s"]+))')
+PLAIN_WORD = re.compile("[a-z0-9]+")  # all there is in ASCII, and ten times as quick
 WORD = re.compile(r"(?:[^\W_]|[\u0900-\u0eff])+")  # the vowel signs of India and Thailand are no letters to Python
 ID = re.compile(r"[A-Za-z0-9._~-]+\Z")
 WEIGHTS = (4.0, 2.0, 1.0)  # of title, tags and description
@@ -96,7 +97,8 @@ def normalise(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """Return the words of the text in their order."""
-    return WORD.findall(_fold(text))
+    folded = _fold(text)
+    return (PLAIN_WORD if folded.isascii() else WORD).findall(folded)
 
 
 def _fold(text: str) -> str:

@@ -23,6 +23,7 @@ class OnnxEmbedder:
     """
 
     name = "onnx"
+    alike, same = 0.3, 0.97
 
     def __init__(self, configuration: Configuration) -> None:
         model, tokenizer = files_of(configuration.model_path)

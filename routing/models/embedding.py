@@ -34,7 +34,10 @@ class TaskEmbedding(Embedding):
 
     class Meta:
         db_table = "task_embeddings"
-        indexes = [_by_cosine("idx_task_embeddings")]
+        indexes = [
+            _by_cosine("idx_task_embeddings"),
+            models.Index(name="idx_task_embeddings_content", fields=["content_hash"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.task_id} by {self.model}"

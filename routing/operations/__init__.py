@@ -1,5 +1,6 @@
 """Everything that decides, remembers and learns."""
 
+from routing.embedding import EmbeddingFailed
 from routing.operations.deciding import (
     Dossier,
     assign_task,
@@ -9,6 +10,7 @@ from routing.operations.deciding import (
     suggest_for,
 )
 from routing.operations.delegations import change_delegation, create_delegation, delete_delegation
+from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
 from routing.operations.meaning import embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
@@ -22,9 +24,12 @@ from routing.operations.policies import (
     delete_version,
     load_policy,
 )
+from routing.operations.question import embed_question
 
 __all__ = [
     "Dossier",
+    "EmbeddingFailed",
+    "NoDuplicate",
     "activate_version",
     "assign_task",
     "change_delegation",
@@ -40,6 +45,7 @@ __all__ = [
     "delete_policy",
     "delete_version",
     "embed_all",
+    "embed_question",
     "embed_waiting",
     "judge_episode",
     "load_policy",
@@ -49,5 +55,7 @@ __all__ = [
     "refit_if_due",
     "route_task",
     "route_waiting",
+    "settle_duplicate",
     "suggest_for",
+    "suggest_twin",
 ]
