@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote
+from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Q
 from django.http import HttpRequest, HttpResponse
@@ -61,8 +61,8 @@ def _answer(request: HttpRequest) -> None:
 @require_http_methods(["POST"])
 def settle_duplicate(request: HttpRequest, key: str) -> HttpResponse:
     """Take the answer to "perhaps a duplicate", and show the task again."""
-    page = redirect("admin:tasks_task_change", quote(key))
-    task = Task.objects.filter(pk=key).first()
+    page = redirect("admin:tasks_task_change", key)
+    task = Task.objects.filter(pk=unquote(key)).first()
     if task is None or not request.user.has_perm("tasks.change_task"):
         messages.error(request, "You may not change this task, or it is no longer there.")
         return page
@@ -72,7 +72,7 @@ def settle_duplicate(request: HttpRequest, key: str) -> HttpResponse:
     except HopperError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "It is marked as a duplicate." if is_duplicate else "It is no duplicate, then.")
+        messages.success(request, "It is a duplicate, then." if is_duplicate else "It is no duplicate, then.")
     return page
 
 
