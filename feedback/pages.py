@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
 from django.db.models import Count, F, Q
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from feedback import operations
 from hopper.common.errors import HopperError
 from projects.models import Project
 from routing.models import Decision, EpisodeJudgement
+from routing.operations import settle_duplicate as settle
 from tasks.models import Task
 
 PAGE = 20
@@ -32,7 +34,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         _answer(request)
         return redirect(request.get_full_path())
-    waiting = Task.objects.in_review().select_related("decision")
+    waiting = Task.objects.in_review().select_related("decision", "duplicate__original")
     context = {
         **admin.site.each_context(request),
         "title": "Review queue",
@@ -54,6 +56,24 @@ def _answer(request: HttpRequest) -> None:
         messages.error(request, error.message)
     else:
         messages.success(request, f"“{task}” went to {project}. Hopper has learned from it.")
+
+
+@require_http_methods(["POST"])
+def settle_duplicate(request: HttpRequest, key: str) -> HttpResponse:
+    """Take the answer to "perhaps a duplicate", and show the task again."""
+    page = redirect("admin:tasks_task_change", key)
+    task = Task.objects.filter(pk=unquote(key)).first()
+    if task is None or not request.user.has_perm("tasks.change_task"):
+        messages.error(request, "You may not change this task, or it is no longer there.")
+        return page
+    is_duplicate = request.POST.get("verdict") == "confirm"
+    try:
+        settle(task=task, is_duplicate=is_duplicate, actor=request.user.get_username())
+    except HopperError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "It is a duplicate, then." if is_duplicate else "It is no duplicate, then.")
+    return page
 
 
 def _given(request: HttpRequest, name: str) -> str:
@@ -98,6 +118,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             "Work", ("Tasks", "task_alt", "admin:tasks_task_changelist"),
             ("Dependencies", "account_tree", "admin:tasks_taskdependency_changelist"),
+            ("Duplicates", "content_copy", "admin:routing_duplicate_changelist"),
             ("Claims", "lock_clock", "admin:tasks_taskclaim_changelist"),
             ("Delegations", "call_split", "admin:routing_delegation_changelist"),
             ("External mappings", "link", "admin:sync_externalmapping_changelist"),

@@ -152,7 +152,9 @@ REDIS_URL = env.url("REDIS_URL", default="", schemes=("redis", "rediss"))
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Vectors of what people search for, in each process: Redis may be away, and a search must not be.
+    "questions": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "questions"},
 }
 NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "bolt", "bolt+s"))
 READINESS = ["health_check.Database"]
@@ -227,6 +229,7 @@ EMBEDDINGS_MODEL_FILES = {
         "tokenizer.json", 466_247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     ),
 }  # fmt: skip
+DUPLICATE_SIMILARITY = env.share("DUPLICATE_SIMILARITY")
 
 # -- API ----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from feedback.pages import review_queue
+from feedback.pages import review_queue, settle_duplicate
 from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
@@ -17,6 +17,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/review/", admin.site.admin_view(review_queue), name="review-queue"),
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
+    path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
     path("admin/", admin.site.urls),
     re_path(r"^api/v1/review/(?P<pk>[^/]+)/?$", ReviewViewSet.as_view({"post": "answer"}), name="review-answer"),
     path("api/v1/", include(router.urls)),

@@ -12,6 +12,7 @@ from routing import operations
 from routing.models import (
     Decision,
     Delegation,
+    Duplicate,
     EmbeddingUsage,
     Episode,
     EpisodeJudgement,
@@ -26,6 +27,8 @@ HOP_COLOURS = {
     "pending": "default", "accepted": "primary", "completed": "success", "rejected": "danger", "cancelled": "default",
     "expired": "warning",
 }  # fmt: skip
+
+HINT_COLOURS = {"suggested": "warning", "confirmed": "default", "dismissed": "default"}
 
 
 def _table(places: list[dict[str, Any]]) -> SafeString:
@@ -86,6 +89,26 @@ class EpisodeAdmin(ReadOnlyAdmin):
     @display(description="Candidates")
     def weighed(self, episode: Episode) -> SafeString:
         return _table(episode.decision_factors.get("candidates", [])[:SHOWN_CANDIDATES])
+
+
+@admin.register(Duplicate)
+class DuplicateAdmin(ReadOnlyAdmin):
+    """Tasks that seem to ask for what another asks for; the answer is given on the task's own page."""
+
+    list_display = ["task", "original", "alike", "standing", "created_at"]
+    list_filter = ["status"]
+    list_select_related = ["task", "original"]
+    search_fields = ["task__title", "original__title"]
+    fields = ["task", "original", "alike", "status", "created_at", "updated_at"]
+    ordering = ["-created_at", "-pk"]
+
+    @display(description="Similarity", ordering="similarity")
+    def alike(self, hint: Duplicate) -> str:
+        return f"{hint.similarity:.2f}"
+
+    @display(description="Status", ordering="status", label=HINT_COLOURS)
+    def standing(self, hint: Duplicate) -> tuple[str, str]:
+        return hint.status, hint.get_status_display()
 
 
 @admin.register(EpisodeJudgement)

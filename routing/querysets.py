@@ -5,13 +5,22 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import Avg, Count, F, Q
-from django.db.models.functions import TruncDate
+from django.db.models.functions import JSONObject, TruncDate
 
 from hopper.common.querysets import NearestMixin
 from tasks.models import Task
 
 if TYPE_CHECKING:
-    from routing.models import Decision, Delegation, Episode, EpisodeJudgement, Pattern, Policy, TaskEmbedding
+    from routing.models import (
+        Decision,
+        Delegation,
+        Duplicate,
+        Episode,
+        EpisodeJudgement,
+        Pattern,
+        Policy,
+        TaskEmbedding,
+    )
 
 Row = TypeVar("Row", bound=models.Model)
 LOW_CONFIDENCE = 0.6
@@ -106,6 +115,20 @@ class TaskEmbeddingQuerySet(models.QuerySet["TaskEmbedding"]):
     def of_task(self, task: Task) -> "TaskEmbedding | None":
         """The vector of the task, or None while it waits for one or has no words."""
         return self.filter(task=task, embedding__isnull=False).first()
+
+
+class DuplicateQuerySet(models.QuerySet["Duplicate"]):
+    """Hints that a task repeats another; chain the questions like filters."""
+
+    def suggested(self) -> Self:
+        """Hints that nobody has answered."""
+        return self.filter(status=self.model.Status.SUGGESTED)
+
+    def shown_to(self, principal: Any) -> models.QuerySet[Any, dict[str, Any]]:
+        """Hints whose original the principal may see, each as the object that clients get."""
+        seen = self.filter(original__in=Task.objects.for_principal(principal).values("pk"))
+        shown = JSONObject(id="original_id", title="original__title", similarity="similarity", status="status")
+        return (seen if principal.is_limited else self).order_by("pk").values_list(shown, flat=True)
 
 
 class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):

@@ -81,6 +81,10 @@ class TaskAdmin(OperatedAdmin):
     def confidence(self, task: Task) -> str | None:
         return percent(task.routing_confidence)
 
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Search as the API does, by the index of words."""
+        return queryset.search(search_term), False
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
         task = kwargs.get("obj")
         timeline = Event.objects.about(task) if task else ()

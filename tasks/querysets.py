@@ -4,16 +4,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.expressions import RawSQL
 
 from hopper.common.db.clock import Now
 from hopper.common.db.graph import subtree_sql
 from hopper.common.db.lists import ListOf
+from hopper.common.db.words import Among, HasWords, TagNames, Words
 from hopper.common.querysets import NearestMixin
+from hopper.common.words import SHORTEST_ID, read_question
 
 if TYPE_CHECKING:
     from tasks.models import Task, TaskClaim, TaskDependency
+
+WORDS = Words("title", TagNames("tags"), "external_id", "description")
 
 
 class DependencyQuerySet(models.QuerySet["TaskDependency"]):
@@ -56,11 +60,27 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
         return self.open().exclude(status__in=self.model.HELD).order_by("created_at", "pk")
 
     def search(self, text: str) -> Self:
-        """Tasks whose title or description contains every word."""
-        found = self
-        for word in text.split():
-            found = found.filter(Q(title__icontains=word) | Q(description__icontains=word) | Q(pk=word))
-        return found
+        """Tasks whose title, tags, external id or description answer (`hopper.common.words`), or of that id."""
+        question = read_question(text)
+        if not text.strip():
+            return self.all()
+        named = Q(pk=question.id) | (Q(pk__startswith=question.id) if len(question.id) >= SHORTEST_ID else Q())
+        answers = Q(HasWords(WORDS, text)) if question.alternatives else Q()
+        wanted = (answers | named) if question.id else answers
+        if not wanted:
+            return self.none()
+        return self.filter(Among("pk", Subquery(self.model._default_manager.filter(wanted).values("pk"))))
+
+    def earlier_beside(self, task: "Task") -> Self:
+        """Open tasks that were there before it, in its place: whoever may see it may see them too.
+
+        What has no place yet is seen by those alone who see everything; it is not set beside PERSONAL tasks.
+        """
+        before = Q(created_at__lt=task.created_at) | Q(created_at=task.created_at, pk__lt=task.pk)
+        earlier = self.open().filter(before)
+        if task.project_id or task.instance_id:
+            return earlier.filter(project=task.project_id, instance=task.instance_id)
+        return earlier.exclude(instance__scope="PERSONAL")
 
     def awaiting_routing(self, *, now: datetime) -> Self:
         """Pending tasks that no person has to look at and whose turn has come, most urgent and oldest first."""

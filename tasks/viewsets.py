@@ -14,7 +14,6 @@ from rest_framework.response import Response
 
 from hopper.common.errors import HopperError, Invalid
 from hopper.common.models import Role
-from hopper.common.rest.filters import check_words
 from hopper.common.rest.serializers import StrictSerializer
 from hopper.common.rest.viewsets import CHANGE_ACCESS, OperatedViewSet
 from tasks import operations
@@ -59,7 +58,7 @@ class TaskViewSet(OperatedViewSet):
         "bulk": Role.OPERATOR,
         **dict.fromkeys(LEASE_VERBS, Role.EXECUTOR),
         **dict.fromkeys(PLAIN_VERBS, Role.OPERATOR),
-        **dict.fromkeys(("search", "ready", "stats", "dependencies"), Role.VIEWER),
+        **dict.fromkeys(("ready", "stats", "dependencies"), Role.VIEWER),
         **dict.fromkeys(("add_dependency", "remove_dependency"), Role.OPERATOR),
     }
     orderings: ClassVar = {
@@ -72,24 +71,10 @@ class TaskViewSet(OperatedViewSet):
     delete_row = staticmethod(operations.delete_task)
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        return {"search": ("q",)}.get(self.action, ())
-
-    @property
     def max_body(self) -> int:
         return BULK_BODY if self.action == "bulk" else 1024 * 1024
 
     # -- lists
-
-    @extend_schema(parameters=[OpenApiParameter("q", str, required=True)], responses=TaskSerializer(many=True))
-    @action(detail=False)
-    def search(self, request: Request) -> Response:
-        """Find tasks whose title or description contains every word of `q`."""
-        words = request.query_params.get("q", "").strip()
-        check_words(words, "q")
-        if not words:
-            raise ValidationError({"q": ["Send the words to look for: /tasks/search?q=login+error."]})
-        return self.pages(self.filter_queryset(self.get_queryset().search(words)))
 
     @extend_schema(responses=TaskSerializer(many=True))
     @action(detail=False)

@@ -4,6 +4,7 @@ from rest_framework.routers import SimpleRouter
 
 from feedback.viewsets import FeedbackViewSet
 from hopper.api.instances import ComposedInstanceViewSet
+from hopper.api.memory import MemoryViewSet
 from hopper.api.review import ReviewViewSet, SuggestionViewSet
 from hopper.api.system import SystemViewSet
 from hopper.api.tasks import ComposedTaskViewSet
@@ -38,5 +39,6 @@ router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("feedback", FeedbackViewSet, basename="feedback")
 router.register("review", ReviewViewSet, basename="review")
 router.register("routing", SuggestionViewSet, basename="routing")
+router.register("memory", MemoryViewSet, basename="memory")
 router.register("events", EventViewSet, basename="event")
 router.register("system", SystemViewSet, basename="system")

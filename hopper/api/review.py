@@ -1,7 +1,8 @@
 """Deciding without storing, and the tasks that wait for a person."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -9,12 +10,13 @@ from rest_framework.response import Response
 
 from feedback import operations as feedback
 from feedback.serializers import ReviewAnswer
+from hopper.api.meaning import ComposedTaskFilter
 from hopper.api.places import named_place
 from hopper.api.tasks import DetailedTaskSerializer, suggestion
 from hopper.common.models import Role
 from hopper.common.rest.viewsets import ScopedViewSet
+from routing.models import Duplicate
 from routing.serializers import DecisionSerializer, SuggestionSerializer
-from tasks.filters import TaskFilter
 from tasks.models import Task
 from tasks.serializers import TaskInput
 
@@ -24,10 +26,14 @@ class ReviewViewSet(ScopedViewSet):
 
     queryset = Task.objects.in_review().with_edges().select_related("decision", "feedback").order_by()
     serializer_class = DetailedTaskSerializer
-    filterset_class = TaskFilter
+    filterset_class = ComposedTaskFilter
     access: ClassVar = {"list": Role.VIEWER, "answer": Role.OPERATOR}
     orderings: ClassVar = {"priority": "priority_rank", "created_at": "created_at"}
     default_ordering = "priority,created_at"
+
+    def get_queryset(self) -> Any:
+        hint = Duplicate.objects.filter(task=OuterRef("pk")).shown_to(self.principal)
+        return super().get_queryset().annotate(duplicate_of=Subquery(hint))
 
     def list(self, request: Request) -> Response:
         """List the tasks that wait for a person, most urgent and oldest first."""

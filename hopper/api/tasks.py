@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,30 +13,25 @@ from rest_framework.response import Response
 from feedback import operations as feedback
 from feedback.models import TaskFeedback
 from feedback.serializers import FeedbackInput, FeedbackSerializer
+from hopper.api.meaning import DuplicateSerializer, MeaningfulTaskViewSet
 from hopper.api.places import named_place
 from hopper.common.models import Role
-from hopper.common.rest.pagination import page_size
 from hopper.common.rest.principals import Principal
-from hopper.common.rest.serializers import LeanSerializer
 from hopper.events.models import Event
 from hopper.events.serializers import EventSerializer
 from projects.models import Project
 from routing import operations as routing
-from routing.models import Decision, Delegation, Pattern, TaskEmbedding
-from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer, PatternSerializer
+from routing.models import Decision, Delegation
+from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer
 from sync import operations as sync
 from sync.models import ExternalMapping
 from sync.serializers import MappingChange, MappingInput, MappingSerializer
 from tasks import operations as tasks
 from tasks.models import Task
 from tasks.serializers import TaskSerializer
-from tasks.viewsets import TaskViewSet
 
 WRITE_FEEDBACK = dict.fromkeys(("give_feedback", "replace_feedback", "withdraw_feedback"), Role.EXECUTOR)
-LOOKS = dict.fromkeys(
-    ("timeline", "decision", "feedback", "external_mappings", "delegations", "similar", "patterns"), Role.VIEWER
-)
-LIMIT = OpenApiParameter("limit", int, description="At most 100.")
+LOOKS = dict.fromkeys(("timeline", "decision", "feedback", "external_mappings", "delegations"), Role.VIEWER)
 OPERATE = dict.fromkeys(("route", "record_decision", "add_mapping", "change_mapping", "remove_mapping"), Role.OPERATOR)
 
 
@@ -49,52 +44,33 @@ def suggestion(task: Task, principal: Principal) -> dict[str, Any]:
 
 
 class DetailedTaskSerializer(TaskSerializer):
-    """A task with its decision and its current feedback."""
+    """A task with its decision, its current feedback, and the earlier task that it may repeat."""
 
     decision = DecisionSerializer(read_only=True)
     feedback = FeedbackSerializer(read_only=True)
+    duplicate_of = DuplicateSerializer(read_only=True, allow_null=True)
 
     class Meta(TaskSerializer.Meta):
-        fields = [*TaskSerializer.Meta.fields, "decision", "feedback"]
+        fields = [*TaskSerializer.Meta.fields, "decision", "feedback", "duplicate_of"]
         read_only_fields = fields
 
 
-class SimilarSerializer(LeanSerializer):
-    """A row with how like it is: the cosine, where 1 means the same."""
-
-    similarity = serializers.SerializerMethodField()
-
-    def get_similarity(self, row: Any) -> float:
-        return round(1.0 - row.distance, 4)
-
-
-class SimilarTaskSerializer(SimilarSerializer, TaskSerializer):
-    """A task with how like it is."""
-
-    class Meta(TaskSerializer.Meta):
-        fields = ["similarity", *TaskSerializer.Meta.fields]
-        read_only_fields = fields
-
-
-class SimilarPatternSerializer(SimilarSerializer, PatternSerializer):
-    """A pattern with how like it is."""
-
-    class Meta(PatternSerializer.Meta):
-        fields = ["similarity", *PatternSerializer.Meta.fields]
-        read_only_fields = fields
-
-
-class ComposedTaskViewSet(TaskViewSet):
+class ComposedTaskViewSet(MeaningfulTaskViewSet):
     """The work: what came in, where it stands, who holds it, why it is there."""
 
     serializer_class = DetailedTaskSerializer
     list_serializer_class = TaskSerializer
-    access: ClassVar = {**TaskViewSet.access, **WRITE_FEEDBACK, **LOOKS, **OPERATE}
+    access: ClassVar = {**MeaningfulTaskViewSet.access, **WRITE_FEEDBACK, **LOOKS, **OPERATE}
 
     def get_queryset(self) -> QuerySet:
         """Lists leave decision and feedback out: they are wide, and one call away."""
         rows = super().get_queryset()
-        return rows.select_related("decision", "feedback") if self.detail or self.action == "create" else rows
+        wide = self.detail or self.action == "create"
+        return rows.select_related("decision", "feedback") if wide else rows
+
+    def shown(self, row: Task) -> dict[str, Any]:
+        row.duplicate_of = self.hint_of(row)  # type: ignore[attr-defined]
+        return super().shown(row)
 
     @extend_schema(
         parameters=[
@@ -106,6 +82,7 @@ class ComposedTaskViewSet(TaskViewSet):
         """Take a task in, route it and answer with the decision."""
         wanted = self.checked(request)
         task = tasks.submit_task(actor=self.actor, route=self.flag("route", default=True), **wanted)
+        routing.suggest_twin(task=task)
         location = {"Location": f"{request.path.rstrip('/')}/{task.pk}"}
         return Response(self.read(task), status=status.HTTP_201_CREATED, headers=location)
 
@@ -134,31 +111,6 @@ class ComposedTaskViewSet(TaskViewSet):
         """List the hops of the task through the tree."""
         hops = Delegation.objects.of_task(self.get_object())
         return Response({"results": DelegationSerializer.show_all(hops)})
-
-    # -- what is like it
-
-    @extend_schema(parameters=[LIMIT], responses=SimilarTaskSerializer(many=True))
-    @action(detail=True)
-    def similar(self, request: Request, pk: str) -> Response:
-        """List the tasks that mean most nearly the same, nearest first; filters of the list narrow them."""
-        task = self.get_object()
-        others = self.filter_queryset(TaskViewSet.get_queryset(self)).exclude(pk=task.pk)
-        return Response(self._nearest(task, others, SimilarTaskSerializer, 10))
-
-    @extend_schema(parameters=[LIMIT], responses=SimilarPatternSerializer(many=True))
-    @action(detail=True)
-    def patterns(self, request: Request, pk: str) -> Response:
-        """List the patterns in use whose words mean most nearly the same as the task's."""
-        known = Pattern.objects.active().for_principal(self.principal)
-        return Response(self._nearest(self.get_object(), known, SimilarPatternSerializer, 5))
-
-    def _nearest(self, task: Task, rows: Any, shown: type[LeanSerializer], count: int) -> dict[str, Any]:
-        """Return the rows nearest to the task; `waiting` says that its vector is still being built."""
-        own = TaskEmbedding.objects.of_task(task)
-        count = page_size(self.request, "limit", count)
-        near = rows.nearest_to(own.embedding, model=own.model)[:count] if own else ()
-        waiting = own is None and not TaskEmbedding.objects.filter(task=task).exists()  # else it has no words
-        return {"waiting": waiting, "results": shown.show_all(near)}
 
     # -- decision
 

@@ -43,6 +43,15 @@ class TolerantEnv:
             return self._refuse(name, "a whole number", default)
         return value if value >= minimum else self._refuse(name, f"a whole number of {minimum} or more", default)
 
+    def share(self, name: str) -> float | None:
+        """Read a number above 0 and up to 1; None where there is none."""
+        word = self.text(name)
+        try:
+            value = float(word) if word else None
+        except ValueError:
+            value = 0.0
+        return value if value is None or 0 < value <= 1 else self._refuse(name, "a number above 0 and up to 1", None)
+
     def words(self, name: str, *, default: list[str]) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
 

@@ -105,7 +105,7 @@ def _default(field: Any) -> str:
 def _rule(rule: models.Index | models.BaseConstraint) -> str:
     fields = ", ".join(getattr(rule, "fields", ()) or COLUMN.findall(str(getattr(rule, "expressions", ""))))
     if isinstance(rule, models.Index):
-        return f"index `{rule.name}` ({fields}){', PostgreSQL only' if rule.suffix == 'gin' else ''}"
+        return f"index `{rule.name}` ({fields or 'an expression'}){', PostgreSQL only' if rule.suffix == 'gin' else ''}"
     kind = "unique" if isinstance(rule, models.UniqueConstraint) else "check"
     partial = ", where its condition holds" if fields and getattr(rule, "condition", None) else ""
     return f"{kind} `{rule.name}`{f' ({fields})' if fields else ''}{partial}"

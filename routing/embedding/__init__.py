@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import replace
 from functools import lru_cache
 
 from django.utils.module_loading import import_string
@@ -17,16 +18,23 @@ PROVIDERS = {
     "sentence-transformers": "routing.embedding.sentence_transformers.SentenceTransformersEmbedder",
 }
 
+REMOTE = {"openai"}
+
 _one_at_a_time = threading.Lock()
 
 
-def get_embedder() -> Embedder:
+def get_embedder(*, patience: float | None = None) -> Embedder:
     """Return the configured embedder, made once per process and configuration.
+
+    `patience` is how many seconds a remote provider may take instead of the configured ones, in a single try.
 
     :raises EmbeddingFailed: if the provider is unknown, or its package or model is missing
     """
+    wanted = Configuration.from_settings()
+    if patience is not None and wanted.provider in REMOTE:
+        wanted = replace(wanted, timeout=patience, retries=0)
     with _one_at_a_time:
-        return _make(os.getpid(), Configuration.from_settings())
+        return _make(os.getpid(), wanted)
 
 
 @lru_cache(maxsize=8)

@@ -48,12 +48,16 @@ class Usage:
 class Embedder(Protocol):
     """Turns texts into unit vectors; equal texts give equal vectors.
 
-    `model` stands beside each stored vector, in at most 100 characters, and changes whenever vectors would.
+    `model` stands beside each stored vector, in at most 100 characters, and changes whenever vectors would. From
+    the similarity `alike` on two texts have to do with each other, from `same` on they ask for the same thing
+    (docs/adr/0015-words.md has the measurements).
     """
 
     name: str
     model: str
     dimension: int
+    alike: float
+    same: float
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one row per text, shape (texts, dimension); a text without words gives a row of zeros.
@@ -84,6 +88,7 @@ class Configuration:
     model_path: str
     api_key: str = field(repr=False)
     base_url: str
+    retries: int = 1  # the delivery has its own, with backoff and without holding a worker
 
     @classmethod
     def from_settings(cls) -> "Configuration":

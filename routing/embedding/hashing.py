@@ -15,6 +15,7 @@ class HashingEmbedder:
     """Signed feature hashing of words and character n-grams (Weinberger et al., 2009); similar words, not meanings."""
 
     name = "hashing"
+    alike, same = 0.25, 0.95
 
     def __init__(self, configuration: Configuration) -> None:
         self.dimension = configuration.dimension

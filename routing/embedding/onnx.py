@@ -29,6 +29,7 @@ class OnnxEmbedder:
     """
 
     name = "onnx"
+    alike, same = 0.3, 0.97
 
     def __init__(self, configuration: Configuration) -> None:
         folder = model_folder(configuration.model_path)

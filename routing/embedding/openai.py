@@ -17,7 +17,6 @@ from routing.embedding.limits import AnswerRefused, bounded_client, retry_after
 OFFICIAL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "text-embedding-ada-002"
 SHORTENABLE = "text-embedding-3"  # the models that take a number of dimensions
-RETRIES = 1  # the delivery has its own, with backoff and without holding a worker
 TOKENS_PER_TEXT = 8_000
 TOKENS_PER_REQUEST = 250_000  # OpenAI takes 300,000, and the count is an estimate
 CHARACTERS_PER_TOKEN = 4
@@ -27,6 +26,7 @@ DOLLARS_PER_MILLION_TOKENS = {
     "text-embedding-3-small": 0.02,
     "text-embedding-3-large": 0.13,
 }
+ALIKE = {"text-embedding-ada-002": 0.78}  # whose vectors all lie close together
 FAULTS_OF_TEXTS = {400, 413, 422}  # any other status is about the provider, the key or the model
 
 
@@ -34,18 +34,20 @@ class OpenAIEmbedder:
     """Sends texts in batches, believes no answer unchecked, and counts the tokens."""
 
     name = "openai"
+    same = 0.97
 
     def __init__(self, configuration: Configuration) -> None:
         self.dimension = configuration.dimension
         self._configuration = configuration
         self._remote_model = configuration.model or DEFAULT_MODEL
         self.model = stored_name(self._remote_model, self.dimension)
+        self.alike = ALIKE.get(self._remote_model, 0.3)
         self._client = openai.OpenAI(
             api_key=configuration.api_key or "none",  # servers of one's own often want none, the client always
             base_url=configuration.base_url or OFFICIAL,
             http_client=bounded_client(configuration.timeout),
             timeout=configuration.timeout,
-            max_retries=RETRIES,
+            max_retries=configuration.retries,
         )
         self._counting = threading.Lock()
         self._usage = Usage()

@@ -12,6 +12,7 @@ class SentenceTransformersEmbedder:
     """Runs a model by name, or from the folder EMBEDDINGS_MODEL_PATH."""
 
     name = "sentence-transformers"
+    alike, same = 0.3, 0.97
 
     def __init__(self, configuration: Configuration) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from routing.models.decision import DecidedBy, Decision
 from routing.models.delegation import Delegation
+from routing.models.duplicate import Duplicate
 from routing.models.embedding import EpisodeEmbedding, PatternEmbedding, TaskEmbedding
 from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import LearnedState
@@ -13,6 +14,7 @@ __all__ = [
     "DecidedBy",
     "Decision",
     "Delegation",
+    "Duplicate",
     "EmbeddingUsage",
     "Episode",
     "EpisodeEmbedding",

@@ -39,6 +39,7 @@ class TaskEmbedding(Embedding):
             models.Index(
                 name="idx_task_embeddings_model", fields=["model", "task"]
             ),  # for the sweep after a change of model
+            models.Index(name="idx_task_embeddings_content", fields=["content_hash"]),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """Everything that decides, remembers and learns."""
 
-from routing.embedding import get_embedder
+from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
 from routing.operations.deciding import (
     Dossier,
@@ -11,6 +11,7 @@ from routing.operations.deciding import (
     suggest_for,
 )
 from routing.operations.delegations import change_delegation, create_delegation, delete_delegation
+from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
 from routing.operations.meaning import Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
@@ -24,10 +25,13 @@ from routing.operations.policies import (
     delete_version,
     load_policy,
 )
+from routing.operations.question import embed_question
 from routing.operations.usage import record_usage
 
 __all__ = [
     "Dossier",
+    "EmbeddingFailed",
+    "NoDuplicate",
     "Tally",
     "activate_version",
     "assign_task",
@@ -44,6 +48,7 @@ __all__ = [
     "delete_policy",
     "delete_version",
     "embed_all",
+    "embed_question",
     "embed_waiting",
     "fetch_model",
     "get_embedder",
@@ -56,5 +61,7 @@ __all__ = [
     "refit_if_due",
     "route_task",
     "route_waiting",
+    "settle_duplicate",
     "suggest_for",
+    "suggest_twin",
 ]

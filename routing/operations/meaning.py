@@ -1,6 +1,5 @@
 """Vectors of tasks, patterns and episodes: built from deliveries, never in a request, never of an older text."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,23 +16,14 @@ from hopper.events.models import Delivery
 from routing.embedding import Embedder, EmbeddingFailed, Vectors, get_embedder, pad
 from routing.models import Episode, EpisodeEmbedding, Pattern, PatternEmbedding, TaskEmbedding
 from routing.models.embedding import Embedding
+from routing.operations.duplicates import suggest_duplicates
+from routing.operations.texts import hash_of, text_of_pattern, text_of_task
 from routing.operations.usage import record_usage
 from tasks.models import Task
 
 CONSUMER = "embedding"
 BATCHES_READ = 50
 log = logging.getLogger(__name__)
-
-
-def text_of_task(task: Task) -> str:
-    """Return what is embedded of a task: title, description and tags, each on a line."""
-    return "\n".join([task.title, task.description or "", f"Tags: {', '.join(task.tags)}" if task.tags else ""]).strip()
-
-
-def text_of_pattern(pattern: Pattern) -> str:
-    """Return what is embedded of a pattern: name, description and criteria, each on a line."""
-    criteria = [*pattern.tag_criteria, *map(str, pattern.text_criteria), pattern.priority_criteria or ""]
-    return "\n".join([pattern.name, pattern.description or "", ", ".join(filter(None, criteria))]).strip()
 
 
 @dataclass(frozen=True)
@@ -126,8 +116,9 @@ def _take_in(deliveries: Sequence[Delivery], tally: Tally) -> None:
     try:
         for label, subject in SUBJECTS.items():
             keys = [delivery.aggregate_id for delivery in deliveries if delivery.aggregate_type == label]
-            if keys:
-                _embed(subject, keys, get_embedder(), tally)
+            fresh = _embed(subject, keys, get_embedder(), tally) if keys else []
+            if fresh and subject.rows is Task:
+                suggest_duplicates(keys=fresh, embedder=get_embedder())
     except EmbeddingFailed as error:
         tally.refused += len(deliveries) == 1 and not error.is_outage
         raise events.DeliveryFailed(error.message, is_outage=error.is_outage, retry_after=error.retry_after) from error
@@ -151,20 +142,26 @@ def _embed_or_leave(subject: Subject, keys: Sequence[str], embedder: Embedder, t
             _embed_or_leave(subject, [key], embedder, tally)
 
 
-def _embed(subject: Subject, keys: Sequence[str], embedder: Embedder, tally: Tally) -> None:
-    """Embed the rows whose text has no vector by this model yet; the provider is asked outside any transaction."""
+def _embed(subject: Subject, keys: Sequence[str], embedder: Embedder, tally: Tally) -> list[str]:
+    """Embed the rows whose text has no vector by this model yet, and return their keys.
+
+    The provider is asked outside of any transaction.
+    """
     rows: Any = subject.rows._default_manager
     texts = {row.pk: subject.text(row) for row in rows.filter(pk__in=keys)}
     known = subject.vectors._default_manager.filter(pk__in=texts, model=embedder.model)
     hashes = dict(known.values_list("pk", "content_hash"))
-    fresh = {key: text for key, text in texts.items() if hashes.get(key) != _hash(text)}
+    fresh = {key: text for key, text in texts.items() if hashes.get(key) != hash_of(text)}
+    stored: list[str] = []
     if fresh:
         vectors = _ask(embedder, list(fresh.values()), tally)
-        tally.embedded += _store(subject, fresh, dict(zip(fresh, vectors, strict=True)), embedder.model)
+        stored = _store(subject, fresh, dict(zip(fresh, vectors, strict=True)), embedder.model)
     if subject.rows is Task:
         _copy_to_episodes(texts)
     tally.looked_at += len(texts)
+    tally.embedded += len(stored)
     tally.unchanged += len(texts) - len(fresh)
+    return stored
 
 
 def _ask(embedder: Embedder, texts: list[str], tally: Tally) -> Vectors:
@@ -178,17 +175,17 @@ def _ask(embedder: Embedder, texts: list[str], tally: Tally) -> Vectors:
 
 
 @transaction.atomic
-def _store(subject: Subject, texts: dict[str, str], vectors: dict[str, Any], model: str) -> int:
-    """Store the vectors of texts that are still the rows' own; return how many: for others a newer delivery waits."""
+def _store(subject: Subject, texts: dict[str, str], vectors: dict[str, Any], model: str) -> list[str]:
+    """Store the vectors of texts that are still the rows' own, whose keys return: for others a newer delivery waits."""
     rows: Any = subject.rows._default_manager
     locked = rows.select_for_update().filter(pk__in=texts).order_by("pk")
     current = [row.pk for row in locked if subject.text(row) == texts[row.pk]]
     _replace(subject.vectors, [
-        subject.vectors(pk=key, model=model, content_hash=_hash(texts[key]),
+        subject.vectors(pk=key, model=model, content_hash=hash_of(texts[key]),
                         embedding=vectors[key].tolist() if vectors[key].any() else None)
         for key in current
     ])  # fmt: skip
-    return len(current)
+    return current
 
 
 def _copy_to_episodes(keys: Iterable[str]) -> None:
@@ -210,7 +207,3 @@ def _replace(vectors: Any, rows: Sequence[Embedding]) -> None:
         rows, update_conflicts=True, unique_fields=["pk"],
         update_fields=["embedding", "model", "content_hash", "created_at"],
     )  # fmt: skip
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

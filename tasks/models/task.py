@@ -13,7 +13,7 @@ from hopper.common.errors import HopperError
 from hopper.common.fields import Levels, Tags
 from hopper.common.ids import new_id, plain_id
 from hopper.common.models import Timestamped, Versioned
-from tasks.querysets import TaskQuerySet
+from tasks.querysets import WORDS, TaskQuerySet
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # sorts after every moment
 URGENCY = ["priority_rank", "created_at", "id"]  # most urgent first, then oldest
@@ -221,6 +221,7 @@ class Task(Timestamped, Versioned):
             ),
             Gin(name="idx_tasks_tags", fields=["tags"]),
             Gin(name="idx_tasks_capabilities", fields=["required_capabilities"]),
+            Gin(WORDS, name="idx_tasks_words"),
         ]
 
     def __str__(self) -> str:

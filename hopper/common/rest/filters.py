@@ -13,8 +13,7 @@ from rest_framework.request import Request
 
 from hopper.common.fields import normalise_tags
 from hopper.common.rest.parsers import unstorable
-
-MOST_WORDS = 30
+from hopper.common.words import MOST_WORDS
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):

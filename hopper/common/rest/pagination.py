@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError as FieldError
@@ -175,6 +175,21 @@ class KeysetPagination(BasePagination):
             "required": ["next", "previous", "results"],
             "properties": {"next": link, "previous": link, "count": {"type": "integer"}, "results": schema},
         }
+
+
+class BestFirst(BasePagination):
+    """The best rows and no second page: likeness has no end, so `limit` draws the line."""
+
+    parameters = ("limit",)
+    notes: ClassVar[dict[str, Any]] = {}  # what the answer says beside its results, as a schema
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        limit = {"name": "limit", "in": "query", "required": False, "schema": {"type": "integer"}}
+        return [limit | {"description": f"At most {LARGEST_SIZE}."}]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        properties = {**self.notes, "results": schema}
+        return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def page_size(request: Request, name: str, default: int) -> int:

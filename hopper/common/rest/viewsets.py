@@ -52,6 +52,11 @@ class ScopedViewSet(viewsets.GenericViewSet):
         shown = self.list_serializer_class or self.serializer_class
         return self.get_paginated_response(shown.show_all(self.paginate_queryset(rows) or ()))
 
+    def shown(self, row: Any) -> dict[str, Any]:
+        """Return the row as a client sees it."""
+        found: dict[str, Any] = self.serializer_class.show(row)
+        return found
+
     def get_serializer_class(self) -> type[BaseSerializer]:
         if self.action == "list" and self.list_serializer_class:
             return self.list_serializer_class
@@ -98,7 +103,7 @@ class ReadViewSet(ScopedViewSet):
         return self.pages(self.filter_queryset(self.get_queryset()))
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:
-        return Response(self.serializer_class.show(self.get_object()))
+        return Response(self.shown(self.get_object()))
 
 
 class OperatedViewSet(ReadViewSet):
@@ -117,9 +122,9 @@ class OperatedViewSet(ReadViewSet):
         return super().get_serializer_class()
 
     def read(self, row: Any) -> Any:
-        """Return the row as a client sees it."""
+        """Return the row, as it now stands, as a client sees it."""
         fresh = self.get_queryset().filter(pk=row.pk).first() or row
-        return self.serializer_class.show(fresh)
+        return self.shown(fresh)
 
     def create(self, request: Request, **kwargs: Any) -> Response:
         row = self.create_row(actor=self.actor, **self.checked(request))
