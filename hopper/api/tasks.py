@@ -156,7 +156,7 @@ class ComposedTaskViewSet(TaskViewSet):
         """Return the rows nearest to the task; `waiting` says that its vector is still being built."""
         own = TaskEmbedding.objects.of_task(task)
         count = page_size(self.request, "limit", count)
-        near = rows.nearest_to(own.embedding, model=own.model)[:count] if own else ()
+        near = rows.nearest_to(own.embedding, model=own.model, count=count) if own else ()
         return {"waiting": own is None, "results": shown.show_all(near)}
 
     # -- decision

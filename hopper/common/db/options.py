@@ -26,7 +26,7 @@ def database_from_url(url: str, *, pool_size: int, max_overflow: int) -> dict[st
         config["OPTIONS"] = {**SQLITE, **options}
         return config
     timeouts = "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=15000"
-    vectors = "-c hnsw.iterative_scan=strict_order -c hnsw.ef_search=100"  # else a filter leaves too few
+    vectors = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=200"  # ADR 0014
     options["options"] = f"{options.get('options', '')} {timeouts} {vectors}".strip()
     if pool_size:
         options["pool"] = {
