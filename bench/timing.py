@@ -50,11 +50,12 @@ def interleave(variants: dict[str, Callable[[], Any]], *, rounds: int, each: int
 
 
 def summary(milliseconds: Sequence[float]) -> dict[str, float]:
-    """Return p50, p99 and the rate per second at the median."""
+    """Return p50, p95, p99 and the rate per second at the median."""
     ordered = sorted(milliseconds)
     median = statistics.median(ordered)
     return {
         "p50_ms": round(median, 3),
+        "p95_ms": round(ordered[int(len(ordered) * 0.95)], 3),
         "p99_ms": round(ordered[int(len(ordered) * 0.99)], 3),
         "per_second": round(1000 / median, 1),
     }

@@ -104,7 +104,7 @@ def nearest(request: Request, task: Task, rows: Any, shown: type[LeanSerializer]
     """Answer with the rows nearest to the task."""
     own = TaskEmbedding.objects.of_task(task)
     count = page_size(request, "limit", count)
-    near = rows.nearest_to(own.embedding, model=own.model)[:count] if own else ()
+    near = rows.nearest_to(own.embedding, model=own.model, count=count) if own else ()
     waiting = own is None and not TaskEmbedding.objects.filter(task=task).exists()  # else it has no words
     return Response({"waiting": waiting, "results": shown.show_all(near)})
 

@@ -43,12 +43,16 @@ def _by_meaning(rows: Any, question: Question) -> dict[str, float]:
     asked = embed_question(text=question.meant)
     if asked is None:
         return {}
-    near = rows.nearest_to(asked.vector, model=asked.model).values_list("pk", "distance", *TEXT)[:DEPTH]
+    near = rows.only("pk", *TEXT).nearest_to(asked.vector, model=asked.model, count=DEPTH)
     return {
-        key: round(1.0 - distance, 4)
-        for key, distance, *parts in near
-        if 1.0 - distance >= asked.alike and not question.is_refused_by(" ".join(_parts(*parts)))
+        task.pk: round(1.0 - task.distance, 4)
+        for task in near
+        if 1.0 - task.distance >= asked.alike and not question.is_refused_by(" ".join(_parts(*_texts(task))))
     }
+
+
+def _texts(task: Task) -> list[Any]:
+    return [getattr(task, name) for name in TEXT]
 
 
 def _parts(title: str, tags: list[str], description: str | None) -> tuple[str, str, str]:

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from hopper.common.db.vectors import Distance
+from hopper.common.db.vectors import nearest_rows
 
 
 class NearestMixin:
     """Rows that have a `meaning`: a vector in a table of its own."""
 
-    def nearest_to(self: Any, vector: Any, *, model: str) -> Any:
-        """Rows by growing `distance` (cosine, 0 to 2) from the vector; only vectors of the same model compare.
+    def nearest_to(self: Any, vector: Any, *, model: str, count: int) -> list[Any]:
+        """The `count` rows nearest to the vector by growing `distance` (cosine, 0 to 2); filter them before.
 
-        Order by distance alone: a second key would keep PostgreSQL from using the index (measured).
+        Only vectors of the same model compare. As many rows come as there are, up to `count`, however far away.
         """
         known = self.filter(meaning__model=model, meaning__embedding__isnull=False)
-        return known.annotate(distance=Distance("meaning__embedding", vector)).order_by("distance")
+        return nearest_rows(known, "meaning__embedding", vector, count=count, among=self)

@@ -35,8 +35,9 @@ def suggest_duplicates(*, keys: Sequence[str], embedder: Embedder) -> None:
     fresh = TaskEmbedding.objects.filter(task__in=keys, task__status__in=Task.OPEN, embedding__isnull=False)
     for own in fresh.select_related("task", "task__duplicate"):
         if own.content_hash != _answered(own.task):
-            earlier = Task.objects.earlier_beside(own.task).nearest_to(own.embedding, model=own.model)
-            near = [row for row in earlier.only("pk")[:1] if 1.0 - row.distance >= least]
+            earlier = Task.objects.earlier_beside(own.task).only("pk")
+            found = earlier.nearest_to(own.embedding, model=own.model, count=1)
+            near = [row for row in found if 1.0 - row.distance >= least]
             _suggest(own.task, near[0].pk if near else None, 1.0 - near[0].distance if near else 0.0, own.content_hash)
 
 

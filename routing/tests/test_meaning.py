@@ -163,14 +163,14 @@ class TestNearest:
 
     def test_means_the_most_alike_first(self, near):
         own = vector_of(Task.objects.get(pk="a"))
-        found = Task.objects.nearest_to(own.embedding, model=own.model)
+        found = Task.objects.nearest_to(own.embedding, model=own.model, count=3)
         assert [task.pk for task in found] == ["a", "b", "c"]
         assert found[0].distance == pytest.approx(0, abs=1e-6)
 
     def test_compares_vectors_of_one_model_alone(self, near):
         own = vector_of(Task.objects.get(pk="a"))
         TaskEmbedding.objects.filter(task="b").update(model="another")
-        assert [task.pk for task in Task.objects.nearest_to(own.embedding, model=own.model)] == ["a", "c"]
+        assert [task.pk for task in Task.objects.nearest_to(own.embedding, model=own.model, count=3)] == ["a", "c"]
 
     def test_is_asked_for_over_http(self, near, api):
         answer = api().get("/tasks/a/similar").json()

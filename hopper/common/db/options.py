@@ -21,7 +21,7 @@ TIMEOUTS: dict[str, dict[str, str]] = {
     WORKER: {**LOCKS, "statement_timeout": "60s", "idle_in_transaction_session_timeout": "15s"},
     COMMAND: LOCKS,
 }
-VECTORS = {"hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "100"}  # else a filter leaves too few
+VECTORS = {"hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": "200"}  # ADR 0014
 FREE_WITHIN = 5  # seconds that a request waits for a connection of the pool
 RECONNECTS_FOR = 2  # seconds; then the next request tries anew, instead of a pool that pauses for minutes
 

@@ -35,7 +35,9 @@ class TestASlowStatement:
 
         (line,) = lines()
         first, *plan = line.splitlines()
-        assert re.match(r'\d+ ms at hopper/common/rest/pagination\.py:\d+: SELECT .* FROM "tasks" .* \[str \d+, ', first)
+        assert re.match(
+            r'\d+ ms at hopper/common/rest/pagination\.py:\d+: SELECT .* FROM "tasks" .* \[str \d+, ', first
+        )
         assert re.search(SCAN, "".join(plan)), line
 
     def test_does_not_say_what_it_asked_for(self, api, lines):
