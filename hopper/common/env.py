@@ -43,14 +43,14 @@ class TolerantEnv:
             return self._refuse(name, "a whole number", default)
         return value if value >= minimum else self._refuse(name, f"a whole number of {minimum} or more", default)
 
-    def share(self, name: str) -> float | None:
-        """Read a number above 0 and up to 1; None where there is none."""
+    def share(self, name: str, *, default: float | None = None) -> float | None:
+        """Read a number above 0 and up to 1."""
         word = self.text(name)
         try:
-            value = float(word) if word else None
+            value = float(word) if word else default
         except ValueError:
             value = 0.0
-        return value if value is None or 0 < value <= 1 else self._refuse(name, "a number above 0 and up to 1", None)
+        return value if value is None or 0 < value <= 1 else self._refuse(name, "a number above 0 and up to 1", default)
 
     def words(self, name: str, *, default: list[str]) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or default

@@ -40,6 +40,9 @@ class TestAVariable:
             (lambda env: env.flag("HERE", default=True), "perhaps", "true or false"),
             (lambda env: env.whole("HERE", default=True), "many", "a whole number"),
             (lambda env: env.whole("HERE", default=True), "1.5", "a whole number"),
+            (lambda env: env.share("HERE", default=True), "half", "a number above 0 and up to 1"),
+            (lambda env: env.share("HERE", default=True), "1.1", "a number above 0 and up to 1"),
+            (lambda env: env.share("HERE", default=True), "nan", "a number above 0 and up to 1"),
             (lambda env: env.whole("HERE", default=True, minimum=1), "0", "a whole number of 1 or more"),
             (lambda env: env.url("HERE", default=True, schemes=("redis", "rediss")), "http://x",
              "a URL that begins with redis:// or rediss://"),
@@ -55,9 +58,10 @@ class TestAVariable:
         assert here.problems == [BadSetting("HERE", wanted)]
 
     def test_that_is_right_is_not_remembered(self, env):
-        here = env(FLAG="on", WHOLE="7", WORDS=" a, ,b ", URL="redis://x", TEXT="text")
+        here = env(FLAG="on", WHOLE="7", SHARE="0.5", WORDS=" a, ,b ", URL="redis://x", TEXT="text")
 
         assert (here.flag("FLAG", default=False), here.whole("WHOLE", default=1)) == (True, 7)
+        assert here.share("SHARE") == 0.5
         assert here.words("WORDS", default=[]) == ["a", "b"]
         assert here.url("URL", default="", schemes=("redis",)) == "redis://x"
         assert here.text("TEXT") == "text"
