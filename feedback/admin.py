@@ -50,7 +50,7 @@ class FeedbackAdmin(OperatedAdmin):
         return operations.record_feedback(task=task, actor=actor, source=TaskFeedback.Source.ADMIN, **fields)
 
     def change_row(self, row: TaskFeedback, *, actor: str, **changes: Any) -> TaskFeedback:
-        return operations.record_feedback(task=row.task, actor=actor, source=TaskFeedback.Source.ADMIN, **changes)
+        return operations.change_feedback(feedback=row, actor=actor, source=TaskFeedback.Source.ADMIN, **changes)
 
     def delete_row(self, row: TaskFeedback, *, actor: str) -> None:
         operations.withdraw_feedback(feedback=row, actor=actor)

@@ -68,6 +68,15 @@ def record_feedback(
 
 
 @transaction.atomic
+def change_feedback(*, feedback: TaskFeedback, actor: str, **changes: Any) -> TaskFeedback:
+    """Judge once more what was judged before; see `record_feedback`.
+
+    :raises Stale: if the caller wants another version than the one that is there
+    """
+    return record_feedback(task=log.lock_row(feedback).task, actor=actor, **changes)
+
+
+@transaction.atomic
 def withdraw_feedback(*, feedback: TaskFeedback, actor: str) -> None:
     """Take a judgement back; what it taught is forgotten."""
     for episode in Episode.objects.for_task(feedback.task_id).filter(judgement__isnull=False):

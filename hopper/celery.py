@@ -31,5 +31,6 @@ app.conf.beat_schedule = {
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
     "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale", 1),
     "embed whatever else has no vector": every(timedelta(days=1), "routing.embed_stale"),
+    "forget idempotency keys": every(timedelta(hours=1), "common.purge_idempotency_keys"),
     "forget old deliveries": every(timedelta(days=1), "events.purge_deliveries"),
 }

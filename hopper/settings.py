@@ -255,9 +255,10 @@ REST_FRAMEWORK = {
 DRF_STANDARDIZED_ERRORS = {
     "EXCEPTION_HANDLER_CLASS": "hopper.common.rest.problem.ProblemHandler",
     "EXCEPTION_FORMATTER_CLASS": "hopper.common.rest.problem.ProblemFormatter",
-    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "413", "415"],
+    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "409", "412", "413", "415", "422", "428"],
     "ERROR_SCHEMAS": dict.fromkeys(
-        ["400", "401", "403", "404", "409", "413", "415"], "hopper.common.rest.problem.ProblemSerializer"
+        ["400", "401", "403", "404", "409", "412", "413", "415", "422", "428"],
+        "hopper.common.rest.problem.ProblemSerializer",
     ),
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
 }

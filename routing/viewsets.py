@@ -106,6 +106,7 @@ class PolicyViewSet(OperatedViewSet):
     queryset = Policy.objects.all()
     serializer_class = PolicySerializer
     write_serializer_class = PolicyInput
+    also_shows = (VersionSerializer,)
     access = {
         **BY_ADMINISTRATORS,
         "versions": Role.VIEWER,

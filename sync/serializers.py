@@ -5,6 +5,8 @@ from sync.models import ExternalMapping
 class MappingSerializer(LeanSerializer):
     """A counterpart as a client sees it."""
 
+    address = ("task_id", "platform")
+
     class Meta:
         model = ExternalMapping
         fields = ["task_id", "platform", "external_id", "external_url", "created_at", "updated_at", "version"]

@@ -142,6 +142,8 @@ class ClaimResult(serializers.Serializer):
 class DependencySerializer(LeanSerializer):
     """One task that waits for another."""
 
+    address = ("task_id", "depends_on")
+
     class Meta:
         model = TaskDependency
         fields = ["task_id", "depends_on", "kind", "created_at"]

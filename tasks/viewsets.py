@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from hopper.common.errors import HopperError, Invalid
 from hopper.common.models import Role
-from hopper.common.rest.serializers import StrictSerializer
+from hopper.common.rest.serializers import LeanSerializer, StrictSerializer
 from hopper.common.rest.viewsets import CHANGE_ACCESS, OperatedViewSet
 from tasks import operations
 from tasks.filters import TaskFilter
@@ -52,6 +52,8 @@ class TaskViewSet(OperatedViewSet):
     serializer_class = TaskSerializer
     write_serializer_class = TaskInput
     filterset_class = TaskFilter
+    also_shows: ClassVar[tuple[type[LeanSerializer], ...]] = (DependencySerializer,)
+    kept_words = ("lease_until", "delete", "errors", "code")
     access = {
         **CHANGE_ACCESS,
         "create": Role.EXECUTOR,

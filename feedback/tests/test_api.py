@@ -39,11 +39,12 @@ class TestFeedback:
         )
         assert client.post(path, was_good_match=False, should_have_routed_to="data").json()["notes"] == "fine"
         assert client.get(path).json()["should_have_routed_to"] == "data"
-        replaced = client.put(path, was_good_match=True).json()
+        replaced = client.put(path, was_good_match=True, if_match=client.get(path)["ETag"]).json()
         assert (replaced["notes"], replaced["actual_seconds"], replaced["version"]) == (None, None, 3)
         assert client.get(path.removesuffix("/feedback")).json()["feedback"]["was_good_match"] is True
-        assert client.delete(path).status_code == 204
-        assert (client.get(path).status_code, client.delete(path).status_code) == (404, 404)
+        seen = client.get(path)["ETag"]
+        assert client.delete(path, if_match=seen).status_code == 204
+        assert (client.get(path).status_code, client.delete(path, if_match=seen).status_code) == (404, 404)
 
     @pytest.mark.parametrize("method", ["post", "put"])
     @pytest.mark.parametrize(

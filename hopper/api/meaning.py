@@ -154,7 +154,7 @@ class MeaningfulTaskViewSet(TaskViewSet):
         known = Pattern.objects.active().for_principal(self.principal)
         return nearest(request, self.get_object(), known, SimilarPatternSerializer, 5)
 
-    @extend_schema(request=DuplicateVerdict, responses=DuplicateSerializer)
+    @extend_schema(request=DuplicateVerdict)
     @action(detail=True, methods=["post"], url_path="duplicate")
     def settle_duplicate(self, request: Request, pk: str) -> Response:
         """Say whether the task is a duplicate, as suggested: a confirmed one is cancelled, if it still can be."""
@@ -163,7 +163,7 @@ class MeaningfulTaskViewSet(TaskViewSet):
         if self.hint_of(task) is None:
             raise routing.NoDuplicate
         routing.settle_duplicate(task=task, is_duplicate=verdict == "confirm", actor=self.actor)
-        return Response(self.hint_of(task))
+        return Response(self.read(task))
 
     def hint_of(self, task: Task) -> dict[str, Any] | None:
         """Return which task this one may repeat, if the principal may see that; asked only where there is a hint."""

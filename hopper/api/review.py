@@ -27,6 +27,7 @@ class ReviewViewSet(ScopedViewSet):
     queryset = Task.objects.in_review().with_edges().select_related("decision", "feedback").order_by()
     serializer_class = DetailedTaskSerializer
     filterset_class = ComposedTaskFilter
+    also_shows = (DecisionSerializer,)
     access: ClassVar = {"list": Role.VIEWER, "answer": Role.OPERATOR}
     orderings: ClassVar = {"priority": "priority_rank", "created_at": "created_at"}
     default_ordering = "priority,created_at"
@@ -55,6 +56,7 @@ class SuggestionViewSet(ScopedViewSet):
 
     serializer_class = TaskInput
     access: ClassVar = {"suggest": Role.VIEWER}
+    only_reads = True
 
     @extend_schema(request=TaskInput, responses=SuggestionSerializer)
     @action(detail=False, methods=["post"])

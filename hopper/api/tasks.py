@@ -60,7 +60,15 @@ class ComposedTaskViewSet(MeaningfulTaskViewSet):
 
     serializer_class = DetailedTaskSerializer
     list_serializer_class = TaskSerializer
+    also_shows = (*MeaningfulTaskViewSet.also_shows, FeedbackSerializer, MappingSerializer)
     access: ClassVar = {**MeaningfulTaskViewSet.access, **WRITE_FEEDBACK, **LOOKS, **OPERATE}
+    conditional = (
+        *MeaningfulTaskViewSet.conditional, "replace_feedback", "withdraw_feedback", "change_mapping", "remove_mapping",
+    )  # fmt: skip
+
+    @property
+    def only_reads(self) -> bool:
+        return self.action == "route" and self.flag("dry_run", default=False)
 
     def get_queryset(self) -> QuerySet:
         """Lists leave decision and feedback out: they are wide, and one call away."""
@@ -151,13 +159,18 @@ class ComposedTaskViewSet(MeaningfulTaskViewSet):
     @feedback.mapping.put
     def replace_feedback(self, request: Request, pk: str) -> Response:
         """Replace the judgement: what is left out is forgotten."""
-        return self._judge(replace=True, code=status.HTTP_200_OK)
+        if self.wanted_tags is None:
+            return self._judge(replace=True, code=status.HTTP_200_OK)
+        wanted = FeedbackInput.checked(request.data)
+        given = self.matching(self._judgement())
+        changed = feedback.change_feedback(feedback=given, actor=self.actor, replace=True, **wanted)
+        return Response(FeedbackSerializer.show(changed))
 
     @extend_schema(request=None, responses={204: None})
     @feedback.mapping.delete
     def withdraw_feedback(self, request: Request, pk: str) -> Response:
         """Take the judgement back; what it taught is forgotten."""
-        feedback.withdraw_feedback(feedback=self._judgement(), actor=self.actor)
+        feedback.withdraw_feedback(feedback=self.matching(self._judgement()), actor=self.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _judgement(self) -> TaskFeedback:
@@ -192,14 +205,14 @@ class ComposedTaskViewSet(MeaningfulTaskViewSet):
     def change_mapping(self, request: Request, pk: str, platform: str) -> Response:
         """Change where the counterpart is."""
         changes = MappingChange.checked(request.data)
-        changed = sync.change_mapping(mapping=self._mapping(platform), actor=self.actor, **changes)
+        changed = sync.change_mapping(mapping=self.matching(self._mapping(platform)), actor=self.actor, **changes)
         return Response(MappingSerializer.show(changed))
 
     @extend_schema(request=None, responses={204: None})
     @change_mapping.mapping.delete
     def remove_mapping(self, request: Request, pk: str, platform: str) -> Response:
         """Cut the tie."""
-        sync.delete_mapping(mapping=self._mapping(platform), actor=self.actor)
+        sync.delete_mapping(mapping=self.matching(self._mapping(platform)), actor=self.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _mapping(self, platform: str) -> ExternalMapping:

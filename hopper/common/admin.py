@@ -22,7 +22,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from hopper.common import keys
 from hopper.common.errors import HopperError, Invalid
 from hopper.common.forms import options_for
-from hopper.common.models import ApiKey
+from hopper.common.models import ApiKey, Versioned
 
 ACRONYMS = re.compile(r"\b(api|id|sla|url)\b", re.IGNORECASE)
 
@@ -43,10 +43,21 @@ def link_to_key(label: str, key: Any, text: str) -> SafeString:
     return format_html('<a class="hopper-link" href="{}">{}</a>', url, text)
 
 
-class OperatedForm(forms.ModelForm):
-    """A form whose last step of validation is the operation itself, so that a refusal keeps what was typed."""
+SEEN = "seen_version"
 
+
+class OperatedForm(forms.ModelForm):
+    """A form whose last step of validation is the operation itself, so that a refusal keeps what was typed.
+
+    It carries the version that the person sees, so that what somebody else has saved meanwhile is not overwritten.
+    """
+
+    seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     operate: Callable[[], models.Model]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial[SEEN] = getattr(self.instance, "version", None)
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's own hook, missing in the stubs
@@ -71,6 +82,7 @@ class OperatedAdmin(ModelAdmin):
     """Writes by operations: `create_row(**fields)`, `change_row(row, **changes)`, `delete_row(row)`."""
 
     form = OperatedForm
+    change_form_before_template = "admin/seen_version.html"
     list_per_page = 50
     show_full_result_count = False
     text_lists: Sequence[str] = ()
@@ -92,12 +104,18 @@ class OperatedAdmin(ModelAdmin):
         actor = request.user.get_username()
 
         def operate(bound: OperatedForm) -> models.Model:
+            seen = bound.cleaned_data.pop(SEEN)
             if obj is None:
                 return self.create_row(actor=actor, **bound.cleaned_data)
-            changes = {name: bound.cleaned_data[name] for name in bound.changed_data}
+            changes = {name: bound.cleaned_data[name] for name in bound.changed_data if name != SEEN}
+            if isinstance(obj, Versioned) and seen is not None:
+                obj.wanted_versions = (seen,)
             return self.change_row(obj, actor=actor, **changes) if changes else obj
 
         return type(form.__name__, (form,), {"operate": operate})
+
+    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        return [name for name in super().get_fields(request, obj) if name != SEEN]
 
     def get_fieldsets(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
         """Leave out of the add form what only Hopper fills in."""

@@ -48,6 +48,18 @@ class Gone(HopperError):
     status = 404
 
 
+class Stale(HopperError):
+    """The row has changed since the caller read it; `row` is how it now stands."""
+
+    code = "stale"
+    status = 412
+
+    def __init__(self, row: Any, *, by: str = "") -> None:
+        self.row = row
+        who = f" by {by}" if by else ""
+        super().__init__(f"{row} was changed meanwhile{who}: read it again, then send what should still change.")
+
+
 def wrong(text: str) -> ValidationError:
     """Return a field error whose text may hold a percent sign: DRF formats messages even without parameters."""
     return ValidationError("%(text)s", params={"text": text})

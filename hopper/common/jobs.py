@@ -1,10 +1,12 @@
-"""Doorbells: the message that makes a job run soon; the sweep makes it run in any case."""
+"""Doorbells: the message that makes a job run soon; the sweep makes it run in any case. And what is swept here."""
 
 import logging
 from typing import Any
 
-from celery import current_app
+from celery import current_app, shared_task
 from django.db import transaction
+
+from hopper.common import operations
 
 log = logging.getLogger(__name__)
 
@@ -21,3 +23,9 @@ def ring(job: str, *ids: Any) -> None:
 def run(job: str, *ids: Any) -> Any:
     """Run the named job in this process and return what it returns."""
     return current_app.tasks[job](*ids)
+
+
+@shared_task(name="common.purge_idempotency_keys")
+def purge_idempotency_keys() -> int:
+    """Forget idempotency keys that nobody will send again."""
+    return operations.purge_idempotency_keys()

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from hopper.common.errors import Invalid
+from hopper.common.errors import Invalid, Stale
 from hopper.common.models import ApiKey, Role
 
 LETTERS = string.ascii_letters + string.digits
@@ -76,8 +76,12 @@ def change_key(*, key: ApiKey, **changes: Any) -> ApiKey:
     """Change a key's name, role, limits or expiry.
 
     :raises Invalid: if a field breaks a rule
+    :raises Stale: if the caller wants another version than the one that is there
     """
-    key = ApiKey.objects.select_for_update().get(pk=key.pk)
+    stored = ApiKey.objects.select_for_update().get(pk=key.pk)
+    if not key.wants(stored.version):
+        raise Stale(stored)
+    key = stored
     for name, value in changes.items():
         setattr(key, name, value)
     validate_key(key)

@@ -1,4 +1,6 @@
-"""What every table shares, and the API keys that programs sign in with."""
+"""What every table shares, the API keys that programs sign in with, and what they have asked for."""
+
+from collections.abc import Container
 
 from django.db import models
 from django.db.models.functions import Now
@@ -22,8 +24,14 @@ class Versioned(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
     version = models.PositiveBigIntegerField(default=1, db_default=1, editable=False)
 
+    wanted_versions: Container[int] | None = None  # what the caller has seen; None: any version will do
+
     class Meta:
         abstract = True
+
+    def wants(self, version: int) -> bool:
+        """Tell whether the caller wants to change the row in this version."""
+        return self.wanted_versions is None or version in self.wanted_versions
 
 
 class Role(models.TextChoices):
@@ -80,3 +88,28 @@ class ApiKey(Timestamped, Versioned):
 
     def __str__(self) -> str:
         return self.name
+
+
+class IdempotencyKey(Timestamped):
+    """A POST that was sent with a key: what was asked, and where its answer stands; no body is kept."""
+
+    principal = models.CharField(max_length=60)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    resource = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+
+    class Meta:
+        db_table = "idempotency_keys"
+        constraints = [
+            models.UniqueConstraint(fields=["principal", "key"], name="idempotency_key_means_one_request"),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="idx_idempotency_keys_created")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether its request was answered; one that is still being answered is seen by nobody else."""
+        return self.status is not None

@@ -10,10 +10,11 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin
+from hopper.common.errors import Stale
 from hopper.common.keys import create_key
-from hopper.common.models import ApiKey
+from hopper.common.models import ApiKey, Versioned
 from hopper.events.models import Event
-from hopper.tests.forms import said_by, send
+from hopper.tests.forms import filled_in, said_by, send
 from hopper.tests.refusals import nothing_stored
 from routing.models import Decision, EmbeddingUsage, Episode, LearnedState
 from routing.operations import create_policy, create_version, embed_waiting
@@ -25,6 +26,7 @@ PAGES = sorted(admin.site._registry.items(), key=lambda entry: entry[0]._meta.la
 MODELS = [model for model, _ in PAGES]
 READ_ONLY = [model for model, page in PAGES if isinstance(page, ReadOnlyAdmin)]
 OPERATED = [model for model, page in PAGES if isinstance(page, OperatedAdmin)]
+CHANGED = [model for model in OPERATED if issubclass(model, Versioned)]
 
 
 def name_of(model):
@@ -126,6 +128,28 @@ class TestEveryForm:
             assert answer.status_code == 302, (model, said_by(answer))
             assert list(model._default_manager.order_by("pk").values()) == before, model
             assert Event.objects.count() == events, model
+
+    def test_names_the_version_that_it_shows_and_changes_no_other(self, house):
+        for model in CHANGED:
+            row = model._default_manager.order_by("-pk").first()
+            assert filled_in(house.get(change_page(model)))["seen_version"] == str(row.version), model
+
+            row.wanted_versions = (row.version - 1,)
+            with pytest.raises(Stale, match="changed meanwhile"):
+                admin.site._registry[model].change_row(row, actor="ada")
+
+    def test_sent_after_another_was_saved_is_refused_and_keeps_what_was_typed(self, house):
+        page = change_page(Task)
+        mine, theirs = (filled_in(house.get(page), title=title) for title in ("Draw my map", "Draw their map"))
+        house.post(page, theirs)
+
+        with nothing_stored():
+            answer = house.post(page, mine)
+
+        assert "Draw their map was changed meanwhile by admin: read it again" in said_by(answer)
+        assert "Draw my map" in answer.content.decode()
+        assert send(house, page, title="Draw our map").status_code == 302
+        assert Task.objects.filter(title="Draw our map").exists()
 
     def test_sent_empty_is_refused_in_its_place(self, admin_client):
         for model in OPERATED:

@@ -87,7 +87,7 @@ class TestTheAnswer:
 
     def test_cancels_what_is_confirmed(self, api, twins):
         answer = api().post("/tasks/second/duplicate", verdict="confirm")
-        assert answer.json() == {"id": "first", "title": TEXT, "similarity": 1.0, "status": "confirmed"}
+        assert answer.json()["duplicate_of"] == {"id": "first", "title": TEXT, "similarity": 1.0, "status": "confirmed"}
         assert Task.objects.get(pk="second").status == "cancelled"
         assert kinds(twins[1])[-2:] == ["task.duplicate_confirmed", "task.cancelled"]
         assert Event.objects.get(type="task.cancelled").payload == {"reason": "duplicate of first"}

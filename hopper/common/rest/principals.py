@@ -17,18 +17,19 @@ class Principal:
     instances: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
     is_person: bool = False
+    id: str = ""  # of the key or the person; names may repeat
 
     is_authenticated = True
     is_active = True
 
     @classmethod
     def of_key(cls, key: ApiKey) -> "Principal":
-        return cls(key.name, Role(key.role), tuple(key.instances), tuple(key.projects))
+        return cls(key.name, Role(key.role), tuple(key.instances), tuple(key.projects), id=f"key:{key.pk}")
 
     @classmethod
     def of_user(cls, user: Any) -> "Principal":
         role = Role.ADMINISTRATOR if user.is_superuser else Role.OPERATOR if user.is_staff else Role.VIEWER
-        return cls(user.get_username(), role, is_person=True)
+        return cls(user.get_username(), role, is_person=True, id=f"user:{user.pk}")
 
     @property
     def is_limited(self) -> bool:

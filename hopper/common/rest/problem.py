@@ -6,6 +6,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, Validati
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, JsonResponse
 from drf_spectacular.openapi import AutoSchema as PlainAutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.openapi import AutoSchema
@@ -14,7 +15,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
 from hopper.common.db.failures import passing_failure
-from hopper.common.errors import HopperError, Invalid
+from hopper.common.errors import HopperError, Invalid, Stale
 from hopper.common.rest.parsers import BodyTooLarge
 
 MEDIA_TYPE = "application/problem+json"
@@ -24,10 +25,11 @@ WHOLE_BODY = "non_field_errors"
 class Refusal(exceptions.APIException):
     """A HopperError on its way out."""
 
-    def __init__(self, error: HopperError) -> None:
+    def __init__(self, error: HopperError, headers: dict[str, str] | None = None) -> None:
         self.status_code = error.status
         self.context = error.context
         self.wait = error.retry_after
+        self.headers = headers or {}
         super().__init__(error.message, error.code)
 
 
@@ -44,6 +46,9 @@ class ProblemHandler(ExceptionHandler):
                 )
             case HopperError(status=400):
                 return exceptions.ValidationError({exc.field or WHOLE_BODY: [exc.message]}, code=exc.code)
+            case Stale():
+                door: Any = self.context["view"]
+                return Refusal(exc, {"ETag": door.tag_of(exc.row)})
             case HopperError():
                 return Refusal(exc)
             case ValidationError():
@@ -58,6 +63,9 @@ class ProblemHandler(ExceptionHandler):
                 return exceptions.NotFound("There is nothing at this address that you may see.")
             case _:
                 return super().convert_known_exceptions(exc)
+
+    def get_headers(self, exc: exceptions.APIException) -> dict[str, str]:
+        return super().get_headers(exc) | getattr(exc, "headers", {})
 
     def get_response(self, exc: exceptions.APIException, data: Any) -> Response:
         response = Response(data, status=exc.status_code, headers=self.get_headers(exc))
@@ -88,11 +96,20 @@ class ProblemFormatter(ExceptionFormatter):
         return getattr(self.exc, "context", {}) | document
 
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER,
+    description="Up to 255 printable characters, made anew for each thing you want done: sent again within 24 hours "
+    "nothing is done twice, and the answer has `Idempotent-Replayed: true`.",
+)  # fmt: skip
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True,
+    description="The ETag of what you have read; operators may send `*` for whatever is there.",
+)  # fmt: skip
 TITLES = {
     400: "Invalid input", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
-    406: "Not acceptable", 409: "Conflict with the current state", 413: "Body too large",
-    415: "Unsupported media type", 429: "Too many requests", 500: "Server error",
-    503: "Not available now",
+    406: "Not acceptable", 409: "Conflict with the current state", 412: "Changed meanwhile",
+    413: "Body too large", 415: "Unsupported media type", 422: "Key used before", 428: "Version not named",
+    429: "Too many requests", 500: "Server error", 503: "Not available now",
 }  # fmt: skip
 
 
@@ -110,7 +127,22 @@ class ProblemSerializer(serializers.Serializer):
 
 
 class ProblemSchema(AutoSchema):
-    """Documents each 4xx as a problem document."""
+    """Documents each 4xx as a problem document, and the headers that make a write safe."""
+
+    view: Any
+
+    def get_override_parameters(self) -> list[Any]:
+        found = super().get_override_parameters()
+        return [*found, *(header for header in (IDEMPOTENCY_KEY, IF_MATCH) if self._asks_for(header))]
+
+    def _asks_for(self, header: OpenApiParameter) -> bool:
+        if header is IF_MATCH:
+            return self.view.action in getattr(self.view, "conditional", ())
+        return self.method == "POST" and getattr(self.view, "only_reads", True) is False
+
+    def _should_add_error_response(self, responses: Any, status_code: str) -> bool:
+        needed = {"412": IF_MATCH, "422": IDEMPOTENCY_KEY, "428": IF_MATCH}.get(status_code)
+        return super()._should_add_error_response(responses, status_code) and (not needed or self._asks_for(needed))
 
     def _get_response_for_code(self, serializer: Any, status_code: str, *args: Any, **kwargs: Any) -> Any:
         if status_code[0] in "45":

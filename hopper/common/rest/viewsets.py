@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import Http404
-from rest_framework import status, viewsets
+from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,17 +14,16 @@ from rest_framework.serializers import BaseSerializer
 
 from hopper.common.models import Role
 from hopper.common.rest.principals import Principal, principal_of
-from hopper.common.rest.serializers import KnownRowField, LeanSerializer, StrictSerializer
+from hopper.common.rest.safety import SafeWrites
+from hopper.common.rest.serializers import KnownRowField, StrictSerializer
 
 READ_ACCESS = {"list": Role.VIEWER, "retrieve": Role.VIEWER}
 CHANGE_ACCESS = {**READ_ACCESS} | dict.fromkeys(("create", "update", "partial_update", "destroy"), Role.OPERATOR)
 
 
-class ScopedViewSet(viewsets.GenericViewSet):
+class ScopedViewSet(SafeWrites):
     """Rows that the principal may see; what it may not see does not exist."""
 
-    serializer_class: Any  # lean wherever rows are shown
-    list_serializer_class: ClassVar[type[LeanSerializer] | None] = None
     access: ClassVar[dict[str, Role]] = READ_ACCESS
     orderings: ClassVar[dict[str, Any]] = {"created_at": "created_at"}
     default_ordering = "-created_at"
@@ -110,6 +109,7 @@ class OperatedViewSet(ReadViewSet):
     """Rows that are written by operations: `create_row`, `change_row` and `delete_row` name them."""
 
     access = CHANGE_ACCESS
+    conditional: ClassVar[tuple[str, ...]] = ("update", "partial_update", "destroy")
     write_serializer_class: type[StrictSerializer]
     create_row: Callable[..., Any]
     change_row: Callable[..., Any]
@@ -133,7 +133,7 @@ class OperatedViewSet(ReadViewSet):
         )
 
     def update(self, request: Request, *, partial: bool = False, **kwargs: Any) -> Response:
-        row = self.get_object()
+        row = self.matching(self.get_object())
         changes = self.checked(request, row, partial=partial)
         return Response(self.read(self.change_row(**{self.row_name: row}, actor=self.actor, **changes)))
 
@@ -141,7 +141,7 @@ class OperatedViewSet(ReadViewSet):
         return self.update(request, partial=True, **kwargs)
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
-        self.delete_row(**{self.row_name: self.get_object()}, actor=self.actor)
+        self.delete_row(**{self.row_name: self.matching(self.get_object())}, actor=self.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def checked(self, request: Request, row: Any = None, *, partial: bool = False) -> dict[str, Any]:

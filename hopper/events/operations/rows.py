@@ -11,8 +11,9 @@ from django.db.models.deletion import ProtectedError
 from django.utils import timezone
 
 from hopper.common.db.rows import read_row
-from hopper.common.errors import Gone, HopperError, Invalid
+from hopper.common.errors import Gone, HopperError, Invalid, Stale
 from hopper.common.jobs import ring
+from hopper.common.models import Versioned
 from hopper.events.models import Event
 from hopper.events.operations.deliveries import schedule
 
@@ -141,10 +142,14 @@ def lock_row(row: Row) -> Row:
     """Return the row as it now stands, locked until the transaction ends.
 
     :raises Gone: if it was deleted meanwhile
+    :raises Stale: if the caller wants another version than the one that is there
     """
     fresh = type(row)._default_manager.select_for_update().filter(pk=row.pk).first()
     if fresh is None:
         raise Gone(f"{_kind_of(row)} {row.pk} is no longer there.")
+    if isinstance(row, Versioned) and not row.wants(getattr(fresh, "version", 0)):
+        last = Event.objects.about(row).last()
+        raise Stale(fresh, by=last.actor if last else "")
     return fresh
 
 
