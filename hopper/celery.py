@@ -21,6 +21,8 @@ def every(pause: timedelta, job: str) -> dict[str, Any]:
 # `celery beat` follows this schedule; without a broker `manage.py relay` does.
 app.conf.beat_schedule = {
     "route what no doorbell rang for": every(timedelta(seconds=5), "routing.route_waiting_tasks"),
+    "return tasks whose lease has run out": every(timedelta(seconds=10), "tasks.reap_leases"),
+    "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
     "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale"),

@@ -20,7 +20,7 @@ from hopper.common.rest.viewsets import CHANGE_ACCESS, OperatedViewSet
 from tasks import operations
 from tasks.filters import TaskFilter
 from tasks.models import Task
-from tasks.operations.intake import NEVER
+from tasks.models.task import NEVER
 from tasks.serializers import (
     BulkInput,
     BulkResult,

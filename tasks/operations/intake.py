@@ -1,24 +1,21 @@
 """Taking tasks in, changing what they say, and deleting them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
 
-from hopper.common.db.graph import graph_lock, reachable_from
+from hopper.common.db.graph import graph_lock, reachable
 from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as log
 from tasks.models import Task
-from tasks.operations.dependencies import set_dependencies
+from tasks.models.task import NEVER
+from tasks.operations.dependencies import WAITS, set_dependencies
 
 BY_VERBS = (
     "Status moves by verbs: POST /api/v1/tasks/{id}/claim, start, complete, fail, block, unblock, release, "
     "retry or cancel."
 )
-
-
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # not by itself: somebody has to ask
 
 
 class TaskIsHeld(HopperError):
@@ -38,7 +35,7 @@ def submit_task(*, actor: str, depends_on: Sequence[str] = (), route: bool = Tru
     """
     task = new_task(actor=actor, **fields)
     if not route:
-        task.route_after = NEVER
+        task.route_after = NEVER  # not by itself: somebody has to ask
     kind = "task.submitted" if route else "task.stored"
     log.create_row(task, kind=kind, actor=actor, unique="id" in fields, source=task.source)
     if depends_on:
@@ -96,6 +93,5 @@ def _refuse_move(task: Task, changes: dict[str, Any]) -> None:
 
 
 def _refuse_circle(task: Task, parent: Task) -> None:
-    above = reachable_from(parent.pk, table=Task._meta.db_table, source="id", target="parent_id")
-    if task.pk in above:
-        raise Invalid({"parent": [f"Task {parent.pk} is below this one: the two would be each other's parent."]})
+    if parent.pk in reachable(task.pk, *WAITS):
+        raise Invalid({"parent": [f"Task {parent.pk} is below this one, or this one waits for it: neither could end."]})
