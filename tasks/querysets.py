@@ -10,7 +10,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from hopper.common.db.clock import Now
-from hopper.common.db.graph import subtree_sql
+from hopper.common.db.graph import MAX_DEPTH, Edge, reachable, reachable_from, subtree_sql
 from hopper.common.db.lists import ListOf
 from hopper.common.querysets import NearestMixin
 from tasks.readiness import CLAIM_ORDER, Executor, all_of, conditions, open_tasks_behind, unmet
@@ -80,9 +80,9 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
         """Tasks that may be claimed now (by this executor, if one is named), in the order they are claimed in."""
         return self.filter(all_of(conditions(executor))).order_by(*CLAIM_ORDER)
 
-    def not_ready(self) -> Self:
-        """Open tasks that may not be claimed now."""
-        return self.open().filter(~all_of(conditions()))
+    def not_ready(self, executor: Executor | None = None) -> Self:
+        """Open tasks that may not be claimed now (by this executor, if one is named)."""
+        return self.open().filter(~all_of(conditions(executor)))
 
     def with_conditions(self, executor: Executor | None = None) -> Self:
         """Tasks that know which conditions of ready they meet, as `meets_dependencies` and so on."""
@@ -104,6 +104,24 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
         lost = Q(waits_for__depends_on__status__in=("failed", "cancelled")) & ~Q(waits_for__kind="conditional")
         unneeded = Q(waits_for__depends_on__status="cancelled", waits_for__kind="conditional")
         return self.open().filter(lost | unneeded).distinct()
+
+    def behind(self, task: "Task") -> list["Task"]:
+        """Every task that waits for this one, directly or through others, oldest first."""
+        return self._others(reachable(task.pk, Edge("task_dependencies", "depends_on_id", "task_id")), task)
+
+    def before(self, task: "Task") -> list["Task"]:
+        """Every task that this one waits for, directly or through others, oldest first."""
+        return self._others(reachable(task.pk, Edge("task_dependencies", "task_id", "depends_on_id")), task)
+
+    def lineage_of(self, task: "Task") -> list["Task"]:
+        """The tasks above this one from the root down, itself, and the subtasks below it, level by level."""
+        above = reachable_from(task.pk, table="tasks", source="id", target="parent_id", max_depth=MAX_DEPTH)
+        below = reachable_from(task.pk, table="tasks", source="parent_id", target="id", max_depth=MAX_DEPTH)
+        levels = below | {key: -depth for key, depth in above.items()}
+        return sorted(self.filter(pk__in=levels), key=lambda row: (levels[row.pk], row.created_at, row.pk))
+
+    def _others(self, keys: set[str], task: "Task") -> list["Task"]:
+        return list(self.filter(pk__in=keys - {task.pk}).order_by("created_at", "pk"))
 
     def expired(self) -> Self:
         """Held tasks whose lease has run out, by the database's clock; longest first."""

@@ -16,6 +16,7 @@ from hopper.common.db.clock import Now
 from hopper.common.db.retries import atomically
 from hopper.common.errors import Gone, HopperError, Invalid
 from hopper.events import operations as log
+from instances.models import Instance
 from projects.models import Project
 from tasks.models import Task, TaskClaim
 from tasks.operations.explaining import explain
@@ -141,17 +142,18 @@ def _within_capacity(keys: Sequence[str]) -> tuple[list[Task], list[str]]:
 
 
 def _overflow(project: Project, claimed: Sequence[Task]) -> list[str]:
+    """Return the keys of what does not fit beside the other live leases; what is larger than all is done alone."""
+    others = Task.objects.filter(project=project, status__in=Task.HELD).exclude(pk__in=[task.pk for task in claimed])
+    used = others.aggregate(used=Sum("lease_cost"))["used"] or 0.0
+    over: list[str] = []
     for task in claimed:
         task.lease_cost = cost_of(task, project)
+        if used and used + task.lease_cost > (project.capacity or 0):
+            over.append(task.pk)
+            continue
+        used += task.lease_cost
         if task.lease_cost != 1.0:
             Task.objects.filter(pk=task.pk).update(lease_cost=task.lease_cost)
-    live = Task.objects.filter(project=project, status__in=Task.HELD).aggregate(used=Sum("lease_cost"), n=Count("pk"))
-    over: list[str] = []
-    for task in reversed(claimed):
-        if live["used"] <= project.capacity or live["n"] == 1:  # what is larger than the room is done alone
-            break
-        over.append(task.pk)
-        live = {"used": live["used"] - task.lease_cost, "n": live["n"] - 1}
     return over
 
 
@@ -185,7 +187,7 @@ def _weights(by: str, names: Iterable[str]) -> dict[str, float]:
     if by == "requester":
         return settings.FAIR_SHARE_WEIGHTS
     weights: dict[str, float] = defaultdict(lambda: 1.0)
-    for instance in Task.instance.field.related_model.objects.filter(pk__in=list(names)):
+    for instance in Instance.objects.filter(pk__in=list(names)):
         weights[instance.pk] = float(instance.config.get("fair_share_weight", 1.0))
     return weights
 

@@ -39,7 +39,7 @@ def _blockers(keys: Sequence[str]) -> dict[str, list[Reason]]:
     return found
 
 
-WAITS = {
+WAITS: dict[str, str] = {
     TaskDependency.Kind.BLOCKS: "It waits for “{}” to be completed",
     TaskDependency.Kind.CONDITIONAL: "It is needed only if “{}” fails",
     TaskDependency.Kind.WAITS_FOR_CHILDREN: "It waits for the subtasks of “{}”",
@@ -49,7 +49,7 @@ WAITS = {
 def _open_subtasks(keys: Sequence[str]) -> dict[str, list[Reason]]:
     found: dict[str, list[str]] = defaultdict(list)
     for parent, child in Task.objects.open().filter(parent__in=keys).order_by("pk").values_list("parent", "pk"):
-        found[parent].append(child)
+        found[str(parent)].append(child)
     return {
         parent: [{"reason": f"It has {len(children)} open subtasks: they are the work.", "tasks": children}]
         for parent, children in found.items()

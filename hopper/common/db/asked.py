@@ -15,7 +15,7 @@ class Asked(Func):
         super().__init__(*columns, output_field=output_field or BooleanField())
         self.sql = sql
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any, *shapes: Any, **extra: Any) -> Any:
         columns = [compiler.compile(column)[0] for column in self.source_expressions]
         return self.sql.format(*columns), []
 
@@ -27,6 +27,6 @@ class Usual(Asked):
     SQLite would rather sort the rows of another index than read the first few of the ordered one.
     """
 
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         sql, values = self.as_sql(compiler, connection)
         return f"likely({sql})", values

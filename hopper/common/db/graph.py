@@ -40,7 +40,7 @@ def _steps(edges: Iterable[Edge]) -> str:
     named = [tuple(connection.ops.quote_name(name) for name in edge) for edge in edges]
     if connection.vendor == "postgresql":
         rows = " UNION ALL ".join(f"SELECT {to} AS t FROM {table} WHERE {of} = walk.id" for table, of, to in named)  # noqa: S608
-        return f"SELECT CAST(r.t AS text) FROM walk CROSS JOIN LATERAL ({rows}) r WHERE r.t IS NOT NULL"
+        return f"SELECT CAST(r.t AS text) FROM walk CROSS JOIN LATERAL ({rows}) r WHERE r.t IS NOT NULL"  # noqa: S608
     return " UNION ".join(
         f"SELECT r.{to} FROM walk JOIN {table} r ON r.{of} = walk.id WHERE r.{to} IS NOT NULL"  # noqa: S608
         for table, of, to in named
