@@ -121,6 +121,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("Deliveries", "local_shipping", "admin:events_delivery_changelist"),
+            ("Embedding usage", "payments", "admin:routing_embeddingusage_changelist"),
             ("API keys", "key", "admin:common_apikey_changelist"), ("Users", "person", "admin:auth_user_changelist"),
             ("Groups", "group", "admin:auth_group_changelist"),
         ),

@@ -13,9 +13,9 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
 
 
-def every(pause: timedelta, job: str) -> dict[str, Any]:
+def every(pause: timedelta, job: str, *args: Any) -> dict[str, Any]:
     """Call the job in this rhythm; a worker that was away finds the last call, not a thousand."""
-    return {"task": job, "schedule": pause, "options": {"expires": pause.total_seconds()}}
+    return {"task": job, "schedule": pause, "args": args, "options": {"expires": pause.total_seconds()}}
 
 
 # `celery beat` follows this schedule; without a broker `manage.py relay` does.
@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
-    "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale"),
+    "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale", 1),
+    "embed whatever else has no vector": every(timedelta(days=1), "routing.embed_stale"),
     "forget old deliveries": every(timedelta(days=1), "events.purge_deliveries"),
 }

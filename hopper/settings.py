@@ -209,6 +209,20 @@ EMBEDDINGS_DIMENSION = env.whole("EMBEDDINGS_DIMENSION", default=1536, minimum=1
 EMBEDDINGS_BATCH_SIZE = env.whole("EMBEDDINGS_BATCH_SIZE", default=100, minimum=1)
 EMBEDDINGS_TIMEOUT = env.whole("EMBEDDINGS_TIMEOUT", default=30, minimum=1)
 EMBEDDINGS_MODEL_PATH = env.text("EMBEDDINGS_MODEL_PATH")
+MODELS_DIR = VAR_DIR / "models"
+# What `embed --fetch-model` brings: its name here, and its path below the address, bytes and SHA-256 there (ADR 12).
+EMBEDDINGS_MODEL_URL = (
+    env.url("EMBEDDINGS_MODEL_URL", default="", schemes=("http", "https"))
+    or "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
+)
+EMBEDDINGS_MODEL_FILES = {
+    "model.onnx": (
+        "onnx/model_quint8_avx2.onnx", 23_046_789, "b941bf19f1f1283680f449fa6a7336bb5600bdcd5f84d10ddc5cd72218a0fd21",
+    ),
+    "tokenizer.json": (
+        "tokenizer.json", 466_247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    ),
+}  # fmt: skip
 
 # -- API ----------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from routing import operations
 from routing.models import (
     Decision,
     Delegation,
+    EmbeddingUsage,
     Episode,
     EpisodeJudgement,
     LearnedState,
@@ -238,3 +239,12 @@ class DelegationAdmin(OperatedAdmin):
 
     def delete_row(self, row: Delegation, *, actor: str) -> None:
         operations.delete_delegation(delegation=row, actor=actor)
+
+
+@admin.register(EmbeddingUsage)
+class EmbeddingUsageAdmin(ReadOnlyAdmin):
+    """What embedding services were asked for, and about what it cost."""
+
+    list_display = ["day", "model", "texts", "tokens", "dollars"]
+    search_fields = ["model"]
+    ordering = ["-day", "model"]

@@ -1,5 +1,7 @@
 """What is rung or swept: routing, refitting and embedding."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -28,9 +30,9 @@ def embed_waiting(limit: int = 1000) -> int:
 
 
 @shared_task(name="routing.embed_stale")
-def embed_stale() -> int:
-    """Build the vectors of rows that no delivery spoke of: loaded fixtures, or a new model."""
-    return operations.embed_all()
+def embed_stale(hours: int | None = None) -> int:
+    """Build the vectors of rows that no delivery spoke of: loaded fixtures of the last hours, or a new model."""
+    return operations.embed_all(since=timezone.now() - timedelta(hours=hours) if hours else None)
 
 
 @shared_task(name="routing.refit")

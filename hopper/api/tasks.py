@@ -157,7 +157,8 @@ class ComposedTaskViewSet(TaskViewSet):
         own = TaskEmbedding.objects.of_task(task)
         count = page_size(self.request, "limit", count)
         near = rows.nearest_to(own.embedding, model=own.model)[:count] if own else ()
-        return {"waiting": own is None, "results": shown.show_all(near)}
+        waiting = own is None and not TaskEmbedding.objects.filter(task=task).exists()  # else it has no words
+        return {"waiting": waiting, "results": shown.show_all(near)}
 
     # -- decision
 

@@ -55,6 +55,10 @@ class DeliveryQuerySet(models.QuerySet):
         """Deliveries that were given up: somebody has to look."""
         return self.filter(status="dead")
 
+    def undone(self) -> Self:
+        """Deliveries that are open, or were given up."""
+        return self.exclude(status="done")
+
     def held_with(self, *, keys: Sequence[int], fence: int) -> Self:
         """Those of the deliveries that are still leased under this fence."""
         return self.filter(pk__in=keys, fence=fence, status="leased")

@@ -3,7 +3,6 @@
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,27 +16,14 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from hopper.common.db.info import database_kind, extensions, public_url, server_version
+from hopper.management.diagnosis_of_meaning import examine_meaning
+from hopper.management.finding import PATIENCE, Finding
 from instances.models import Instance
 from tasks.models import Task, TaskDependency
 
 OLDEST_PYTHON = (3, 11)
 DJANGO = (5, 2)
 BOLT_PORT = 7687
-PATIENCE = 3.0  # seconds
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: `ok`, `off` (not configured), `warning`, or `problem` (Hopper needs it)."""
-
-    name: str
-    state: str
-    detail: str
-    fix: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """Return the finding for programs; what is well needs no fix."""
-        return {**asdict(self), "fix": self.fix if self.state in ("problem", "warning") else ""}
 
 
 def examine() -> Iterator[Finding]:
@@ -49,6 +35,7 @@ def examine() -> Iterator[Finding]:
         for question in (_extensions, _migrations):
             yield from question()
         yield from _circles()
+        yield from examine_meaning()
     yield _redis(settings.REDIS_URL)
     yield _neo4j(settings.NEO4J_URL)
     yield from _system_checks()

@@ -9,12 +9,17 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from hopper.common.db.info import database_kind
 from hopper.common.env import BadSetting
+from hopper.events.models import Delivery
 from hopper.management import diagnosis
 from hopper.management.diagnosis import find_circle
 from hopper.tests.commands import ask, fail, manage
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
+from routing.operations import embed_waiting, route_task
+from routing.tests.embedders import configured_openai
+from routing.tests.openai_stub import OpenAIStub, serving
 from tasks.models import Task, TaskDependency
+from tasks.operations import submit_task
 from tasks.tests.factories import TaskFactory
 
 NOBODY_LISTENS = "127.0.0.1:1"
@@ -40,6 +45,7 @@ class TestDoctor:
         assert states.pop("Redis") == states.pop("Neo4j") == "off"
         assert set(states.values()) == {"ok"}
         assert states.keys() >= {"Python", "Django", "database", "migrations", "instance tree", "dependencies"}
+        assert states.keys() >= {"embedding provider", "vectors of tasks", "deliveries"}
 
     def test_names_the_kind_of_database(self):
         assert examine()["database"].detail.startswith(f"{database_kind()} ")
@@ -141,6 +147,73 @@ class TestDoctorOnServers:
         settings.NEO4J_URL = url
 
         assert examine()["Neo4j"].state == "problem"
+
+
+@pytest.mark.django_db
+class TestDoctorOnMeaning:
+    """Which provider builds vectors, and who waits for one."""
+
+    def provider(self):
+        found = examine()["embedding provider"]
+        return found.state, found.detail, found.fix
+
+    def test_names_the_provider(self):
+        assert self.provider()[:2] == ("ok", "hashing: hashing-1/1536, vectors of 1536")
+
+    def test_says_what_an_adapter_lacks(self, settings):
+        configured_openai(settings, OpenAIStub(dimension=16))
+        settings.EMBEDDINGS_PROVIDER = "onnx"
+
+        findings = examine()
+
+        assert findings["embedding provider"].state == "warning"
+        assert "python manage.py embed --fetch-model" in findings["check hopper.E032"].fix
+
+    @pytest.mark.parametrize(
+        ("key", "state", "told"), [("", "warning", "OPENAI_API_KEY is not set"), ("k", "ok", "money")]
+    )
+    def test_spends_no_money_on_openai(self, settings, key, state, told):
+        configured_openai(settings, OpenAIStub(dimension=16))
+        settings.OPENAI_BASE_URL, settings.OPENAI_API_KEY = "", key
+
+        found = self.provider()
+
+        assert found[0] == state
+        assert told in found[1]
+
+    def test_asks_a_server_of_ones_own_whether_it_is_there(self, settings):
+        with serving(OpenAIStub(dimension=16)) as stub:
+            configured_openai(settings, stub)
+            there = self.provider()
+        gone = self.provider()
+
+        assert (there[0], gone[0]) == ("ok", "warning")
+        assert there[1].endswith(f"{stub.url} answers")
+        assert gone[2] == "Start that server, or correct OPENAI_BASE_URL."
+        assert stub.questions == []
+
+    def test_counts_who_waits_for_a_vector(self):
+        route_task(task=submit_task(title="Draw a map", actor="ada"))
+        before = examine()
+        embed_waiting()
+        after = examine()
+
+        assert before["deliveries"].detail == "1 wait, 0 were given up"
+        for name in ("tasks", "episodes"):
+            found = before[f"vectors of {name}"]
+            assert (found.state, found.detail) == ("warning", "0 of 1")
+            assert "embed --stale" in found.fix
+            assert (after[f"vectors of {name}"].state, after[f"vectors of {name}"].detail) == ("ok", "1 of 1")
+
+    def test_leads_to_what_was_given_up(self, admin_client):
+        submit_task(title="Draw a map", actor="ada")
+        Delivery.objects.update(status="dead")
+
+        found = examine()["deliveries"]
+
+        assert (found.state, found.detail) == ("warning", "0 wait, 1 were given up")
+        page = admin_client.get(found.fix.split()[1])
+        assert page.context["cl"].result_count == 1
 
 
 @pytest.mark.processes

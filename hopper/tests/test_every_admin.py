@@ -1,5 +1,7 @@
 """Every page of the admin, generated over what is registered."""
 
+from datetime import date
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
@@ -13,7 +15,7 @@ from hopper.common.models import ApiKey
 from hopper.events.models import Event
 from hopper.tests.forms import said_by, send
 from hopper.tests.refusals import nothing_stored
-from routing.models import Decision, Episode, LearnedState
+from routing.models import Decision, EmbeddingUsage, Episode, LearnedState
 from routing.operations import create_policy, create_version
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, submit_task
@@ -42,6 +44,7 @@ def house(admin_client):
     create_key(name="bot")
     create_version(policy=create_policy(name="another", actor="ada"), actor="ada")
     LearnedState.objects.get_or_create(kind="lexical", number=1, defaults={"arrays": b"", "metrics": {}})
+    EmbeddingUsage.objects.create(day=date(2026, 11, 21), model="text-embedding-3-small/1536")
     Group.objects.create(name="operators")
     submit_task(title="Draw the map", actor="ada")
     return admin_client

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from django.utils.module_loading import import_string
 
-from routing.embedding.base import Configuration, Embedder, EmbeddingFailed, pad
+from routing.embedding.base import Configuration, Embedder, EmbeddingFailed, Metered, Usage, Vectors, pad
 
-__all__ = ["PROVIDERS", "Embedder", "EmbeddingFailed", "get_embedder", "pad"]
+__all__ = ["PROVIDERS", "Embedder", "EmbeddingFailed", "Metered", "Usage", "Vectors", "get_embedder", "pad"]
 
 PROVIDERS = {
     "hashing": "routing.embedding.hashing.HashingEmbedder",

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from django.conf import settings
@@ -36,6 +36,15 @@ class EmbeddingFailed(HopperError):
         self.is_outage = is_outage
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a paid service was asked for; `dollars` (US) is an estimate, or None for a model without a known price."""
+
+    texts: int = 0
+    tokens: int = 0
+    dollars: float | None = 0.0
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors; equal texts give equal vectors.
 
@@ -51,6 +60,15 @@ class Embedder(Protocol):
 
         :raises EmbeddingFailed: if the provider is away, refuses, or answers with anything else
         """
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """An embedder that costs money."""
+
+    def take_usage(self) -> Usage:
+        """Return what was paid for since the last call, whether the answers were of use or not."""
         ...
 
 

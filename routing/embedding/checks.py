@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from hopper.common.db.vectors import DIMENSIONS
 from routing.embedding import PROVIDERS, EmbeddingFailed, get_embedder
-from routing.embedding.onnx import files_of
+from routing.embedding.onnx import FETCH, files_of, model_folder
 
 PACKAGES = {
     "onnx": {
@@ -41,10 +41,10 @@ def _missing_model() -> list[CheckMessage]:
     if settings.EMBEDDINGS_PROVIDER != "onnx":
         return []
     try:
-        files_of(settings.EMBEDDINGS_MODEL_PATH)
+        files_of(model_folder(settings.EMBEDDINGS_MODEL_PATH))
     except EmbeddingFailed as error:
-        hint = "Set EMBEDDINGS_MODEL_PATH to a folder that holds model.onnx and tokenizer.json."
-        return [Error(error.message, hint=hint, id="hopper.E032")]
+        hint = f"{FETCH}, or set EMBEDDINGS_MODEL_PATH to a folder that holds both."
+        return [Error(error.message.removesuffix(f" {FETCH}"), hint=hint, id="hopper.E032")]
     return []
 
 

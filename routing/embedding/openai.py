@@ -4,13 +4,14 @@ import base64
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import openai
 from numpy.typing import NDArray
 
-from routing.embedding.base import Configuration, EmbeddingFailed, Vectors, only_with_words, stored_name
+from routing.embedding.base import Configuration, EmbeddingFailed, Usage, Vectors, only_with_words, stored_name
 from routing.embedding.limits import AnswerRefused, bounded_client, retry_after
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -20,6 +21,7 @@ RETRIES = 1  # the delivery has its own, with backoff and without holding a work
 TOKENS_PER_TEXT = 8_000
 TOKENS_PER_REQUEST = 250_000  # OpenAI takes 300,000, and the count is an estimate
 CHARACTERS_PER_TOKEN = 4
+MOST_TOKENS = 10_000_000  # that one answer may count: more is a fault of the server
 DOLLARS_PER_MILLION_TOKENS = {
     "text-embedding-ada-002": 0.10,
     "text-embedding-3-small": 0.02,
@@ -46,7 +48,7 @@ class OpenAIEmbedder:
             max_retries=RETRIES,
         )
         self._counting = threading.Lock()
-        self.tokens_used = 0
+        self._usage = Usage()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one unit row per text.
@@ -55,10 +57,12 @@ class OpenAIEmbedder:
         """
         return only_with_words(texts, self.dimension, self._embed)
 
-    def estimated_cost(self) -> float | None:
-        """Return the US dollars that the tokens of this process cost, or None for a model without a known price."""
+    def take_usage(self) -> Usage:
+        """Return what was paid for since the last call."""
+        with self._counting:
+            taken, self._usage = self._usage, Usage()
         price = DOLLARS_PER_MILLION_TOKENS.get(self._remote_model)
-        return None if price is None else self.tokens_used * price / 1e6
+        return replace(taken, dollars=None if price is None else taken.tokens * price / 1e6)
 
     def _embed(self, texts: list[str]) -> NDArray[np.float64]:
         cut = [_cut(text) for text in texts]
@@ -77,7 +81,7 @@ class OpenAIEmbedder:
 
     def _rows(self, texts: list[str]) -> list[NDArray[np.float64]]:
         answer = self._ask(texts)
-        self._count(answer)
+        self._count(answer, len(texts))
         try:
             rows = {item["index"]: _decode(item["embedding"]) for item in answer["data"]}
         except (KeyError, TypeError, ValueError) as error:
@@ -106,13 +110,13 @@ class OpenAIEmbedder:
         except (openai.OpenAIError, ValueError, RecursionError) as error:
             raise EmbeddingFailed("The answer of the embedding service cannot be read.") from error
 
-    def _count(self, answer: Any) -> None:
+    def _count(self, answer: Any, texts: int) -> None:
         """Count what was paid for, even when the answer turns out to be wrong; not every server tells."""
         usage = answer.get("usage") if isinstance(answer, dict) else None
         tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
-        if isinstance(tokens, int) and tokens > 0:
-            with self._counting:
-                self.tokens_used += tokens
+        paid = tokens if isinstance(tokens, int) and 0 < tokens <= MOST_TOKENS else 0
+        with self._counting:
+            self._usage = Usage(self._usage.texts + texts, self._usage.tokens + paid)
 
 
 def _cut(text: str) -> tuple[str, float]:

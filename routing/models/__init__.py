@@ -7,11 +7,13 @@ from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import LearnedState
 from routing.models.pattern import Pattern
 from routing.models.policy import Policy, PolicyVersion
+from routing.models.usage import EmbeddingUsage
 
 __all__ = [
     "DecidedBy",
     "Decision",
     "Delegation",
+    "EmbeddingUsage",
     "Episode",
     "EpisodeEmbedding",
     "EpisodeJudgement",

@@ -34,7 +34,12 @@ class TaskEmbedding(Embedding):
 
     class Meta:
         db_table = "task_embeddings"
-        indexes = [_by_cosine("idx_task_embeddings")]
+        indexes = [
+            _by_cosine("idx_task_embeddings"),
+            models.Index(
+                name="idx_task_embeddings_model", fields=["model", "task"]
+            ),  # for the sweep after a change of model
+        ]
 
     def __str__(self) -> str:
         return f"{self.task_id} by {self.model}"

@@ -1,5 +1,7 @@
 """Everything that decides, remembers and learns."""
 
+from routing.embedding import get_embedder
+from routing.embedding.fetch import fetch_model
 from routing.operations.deciding import (
     Dossier,
     assign_task,
@@ -10,7 +12,7 @@ from routing.operations.deciding import (
 )
 from routing.operations.delegations import change_delegation, create_delegation, delete_delegation
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
-from routing.operations.meaning import embed_all, embed_waiting
+from routing.operations.meaning import Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
     activate_version,
@@ -22,9 +24,11 @@ from routing.operations.policies import (
     delete_version,
     load_policy,
 )
+from routing.operations.usage import record_usage
 
 __all__ = [
     "Dossier",
+    "Tally",
     "activate_version",
     "assign_task",
     "change_delegation",
@@ -41,10 +45,13 @@ __all__ = [
     "delete_version",
     "embed_all",
     "embed_waiting",
+    "fetch_model",
+    "get_embedder",
     "judge_episode",
     "load_policy",
     "open_dossier",
     "record_imported",
+    "record_usage",
     "refit",
     "refit_if_due",
     "route_task",

@@ -1,24 +1,28 @@
 """Vectors of tasks, patterns and episodes: built from deliveries, never in a request, never of an older text."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Model
+from django.db.models import Exists, F, Model, OuterRef, Q
 
 from hopper.common.db.vectors import DIMENSIONS
-from hopper.events import operations as log
+from hopper.events import operations as events
 from hopper.events.models import Delivery
-from routing.embedding import Embedder, EmbeddingFailed, get_embedder, pad
+from routing.embedding import Embedder, EmbeddingFailed, Vectors, get_embedder, pad
 from routing.models import Episode, EpisodeEmbedding, Pattern, PatternEmbedding, TaskEmbedding
 from routing.models.embedding import Embedding
+from routing.operations.usage import record_usage
 from tasks.models import Task
 
 CONSUMER = "embedding"
+BATCHES_READ = 50
+log = logging.getLogger(__name__)
 
 
 def text_of_task(task: Task) -> str:
@@ -47,33 +51,74 @@ SUBJECTS = {
 }
 
 
-def embed_waiting(*, limit: int = 1000) -> int:
+@dataclass
+class Tally:
+    """What a run of embedding came to, in rows; tokens and dollars are those of a paid service.
+
+    `refused` rows are those that the provider answered wrong; `dollars` is None for a model without a known price.
+    """
+
+    looked_at: int = 0
+    embedded: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    tokens: int = 0
+    dollars: float | None = 0.0
+
+
+def embed_waiting(*, limit: int = 1000, tally: Tally | None = None) -> int:
     """Embed what has changed; return how many deliveries were taken in."""
+    tally = Tally() if tally is None else tally
     lease = timedelta(seconds=2 * settings.EMBEDDINGS_TIMEOUT + 10)  # a call, its one retry, and the rows
-    return log.drain(CONSUMER, _take_in, batch=settings.EMBEDDINGS_BATCH_SIZE, limit=limit, lease=lease)
+    return events.drain(
+        CONSUMER, lambda taken: _take_in(taken, tally), batch=settings.EMBEDDINGS_BATCH_SIZE, limit=limit, lease=lease
+    )
 
 
-def embed_all(*, only_stale: bool = True, tick: Callable[[int], None] = lambda count: None) -> int:
-    """Embed every row whose vector is missing or by another model, or every row; return how many.
+def embed_all(*, only_stale: bool = True, since: datetime | None = None, tally: Tally | None = None) -> int:
+    """Embed every row whose vector is missing or by another model, or every row; return how many got a vector.
 
-    Old vectors serve until the new ones are there.
+    Old vectors serve until the new ones are there. A stale row whose delivery is open or given up is left to that.
+    With `since`, a missing vector is looked for among the rows made after it.
 
     :raises EmbeddingFailed: if the provider is away; what was done stays
     """
-    embedder, done = get_embedder(), 0
-    for subject in SUBJECTS.values():
-        rows: Any = subject.rows._default_manager.order_by("pk")
-        known = rows.filter(meaning__model=embedder.model) if only_stale else rows.none()
-        keys = list(rows.exclude(pk__in=known.values("pk")).values_list("pk", flat=True))
-        for start in range(0, len(keys), settings.EMBEDDINGS_BATCH_SIZE):
-            batch = keys[start : start + settings.EMBEDDINGS_BATCH_SIZE]
-            _embed(subject, batch, embedder)
-            done += len(batch)
-            tick(len(batch))
-    return done
+    tally = Tally() if tally is None else tally
+    embedder, before = get_embedder(), tally.embedded
+    for label, subject in SUBJECTS.items():
+        rows = subject.rows._default_manager.all()
+        for chosen in _stale(label, subject, embedder.model, since) if only_stale else [rows]:
+            for keys in _pages(chosen):
+                _embed_or_leave(subject, keys, embedder, tally)
+    return tally.embedded - before
 
 
-def _take_in(deliveries: Sequence[Delivery]) -> None:
+def _stale(label: str, subject: Subject, model: str, since: datetime | None) -> list[Any]:
+    """Vectors by other models, and rows that have none; with `since` both are found by an index, however many are well.
+
+    `<` and `>` instead of `<>`: they let an index skip the model that nearly all are by. As subqueries the conditions
+    come first: SQLite would walk all rows in the order of their keys.
+    """
+    vectors: Any = subject.vectors._default_manager
+    rows: Any = subject.rows._default_manager
+    other = vectors.filter(pk__in=vectors.filter(Q(model__lt=model) | Q(model__gt=model)).values("pk"))
+    recent = rows.filter(pk__in=rows.filter(created_at__gte=since).values("pk")) if since else rows
+    missing = recent.filter(~Exists(vectors.filter(pk=OuterRef("pk"))))
+    undone = Delivery.objects.undone().filter(consumer=CONSUMER, aggregate_type=label, aggregate_id=OuterRef("pk"))
+    return [found.filter(~Exists(undone)) for found in (other, missing)]
+
+
+def _pages(rows: Any) -> Iterator[list[str]]:
+    """Yield the keys of the rows, a batch at a time; a question brings the keys of many batches, but never all."""
+    size = settings.EMBEDDINGS_BATCH_SIZE
+    waiting = rows.order_by("pk").values_list("pk", flat=True)
+    keys = list(waiting[: size * BATCHES_READ])
+    while keys:
+        yield from (keys[start : start + size] for start in range(0, len(keys), size))
+        keys = list(waiting.filter(pk__gt=keys[-1])[: size * BATCHES_READ])
+
+
+def _take_in(deliveries: Sequence[Delivery], tally: Tally) -> None:
     """Embed the rows that the deliveries speak of, as they now stand.
 
     :raises DeliveryFailed: if the provider refused or is away
@@ -82,12 +127,31 @@ def _take_in(deliveries: Sequence[Delivery]) -> None:
         for label, subject in SUBJECTS.items():
             keys = [delivery.aggregate_id for delivery in deliveries if delivery.aggregate_type == label]
             if keys:
-                _embed(subject, keys, get_embedder())
+                _embed(subject, keys, get_embedder(), tally)
     except EmbeddingFailed as error:
-        raise log.DeliveryFailed(error.message, is_outage=error.is_outage, retry_after=error.retry_after) from error
+        tally.refused += len(deliveries) == 1 and not error.is_outage
+        raise events.DeliveryFailed(error.message, is_outage=error.is_outage, retry_after=error.retry_after) from error
 
 
-def _embed(subject: Subject, keys: Sequence[str], embedder: Embedder) -> None:
+def _embed_or_leave(subject: Subject, keys: Sequence[str], embedder: Embedder, tally: Tally) -> None:
+    """Embed the rows; of a batch that is refused each goes alone, and one that is refused alone is left as it is.
+
+    :raises EmbeddingFailed: if the provider is away
+    """
+    try:
+        _embed(subject, keys, embedder, tally)
+    except EmbeddingFailed as error:
+        if error.is_outage:
+            raise
+        if len(keys) == 1:
+            tally.refused += 1
+            log.warning("%s %s: %s", subject.rows._meta.label, keys[0], error.message)
+            return
+        for key in keys:
+            _embed_or_leave(subject, [key], embedder, tally)
+
+
+def _embed(subject: Subject, keys: Sequence[str], embedder: Embedder, tally: Tally) -> None:
     """Embed the rows whose text has no vector by this model yet; the provider is asked outside any transaction."""
     rows: Any = subject.rows._default_manager
     texts = {row.pk: subject.text(row) for row in rows.filter(pk__in=keys)}
@@ -95,15 +159,27 @@ def _embed(subject: Subject, keys: Sequence[str], embedder: Embedder) -> None:
     hashes = dict(known.values_list("pk", "content_hash"))
     fresh = {key: text for key, text in texts.items() if hashes.get(key) != _hash(text)}
     if fresh:
-        vectors = pad(embedder.embed(list(fresh.values())), DIMENSIONS)
-        _store(subject, fresh, dict(zip(fresh, vectors, strict=True)), embedder.model)
+        vectors = _ask(embedder, list(fresh.values()), tally)
+        tally.embedded += _store(subject, fresh, dict(zip(fresh, vectors, strict=True)), embedder.model)
     if subject.rows is Task:
         _copy_to_episodes(texts)
+    tally.looked_at += len(texts)
+    tally.unchanged += len(texts) - len(fresh)
+
+
+def _ask(embedder: Embedder, texts: list[str], tally: Tally) -> Vectors:
+    """Return the vectors as wide as the column, and put down what they cost, even if they are of no use."""
+    try:
+        return pad(embedder.embed(texts), DIMENSIONS)
+    finally:
+        usage = record_usage(embedder=embedder)
+        tally.tokens += usage.tokens
+        tally.dollars = None if tally.dollars is None or usage.dollars is None else tally.dollars + usage.dollars
 
 
 @transaction.atomic
-def _store(subject: Subject, texts: dict[str, str], vectors: dict[str, Any], model: str) -> None:
-    """Store the vectors of texts that are still the rows' own; for the others a newer delivery waits."""
+def _store(subject: Subject, texts: dict[str, str], vectors: dict[str, Any], model: str) -> int:
+    """Store the vectors of texts that are still the rows' own; return how many: for others a newer delivery waits."""
     rows: Any = subject.rows._default_manager
     locked = rows.select_for_update().filter(pk__in=texts).order_by("pk")
     current = [row.pk for row in locked if subject.text(row) == texts[row.pk]]
@@ -112,6 +188,7 @@ def _store(subject: Subject, texts: dict[str, str], vectors: dict[str, Any], mod
                         embedding=vectors[key].tolist() if vectors[key].any() else None)
         for key in current
     ])  # fmt: skip
+    return len(current)
 
 
 def _copy_to_episodes(keys: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ from routing.embedding import get_embedder
 def configured(settings, provider, **others):
     """Return the embedder of the provider, whatever the environment of the tests says."""
     settings.EMBEDDINGS_PROVIDER, settings.EMBEDDINGS_MODEL = provider, ""
+    settings.MODELS_DIR = settings.BASE_DIR / "nowhere"
     settings.EMBEDDINGS_MODEL_PATH = settings.OPENAI_API_KEY = settings.OPENAI_BASE_URL = ""
     for name, value in others.items():
         setattr(settings, name, value)

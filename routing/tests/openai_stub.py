@@ -41,20 +41,26 @@ class OpenAIStub:
     def _row(self, text):
         return np.random.default_rng(zlib.crc32(text.encode())).normal(size=self.dimension).astype("<f4")
 
+    def json(self, question):
+        return json.dumps(self.spoil(self.vectors(question)))
+
     def _encoded(self, text, question):
         row = self._row(text)
         return base64.b64encode(row.tobytes()).decode() if question.get("encoding_format") == "base64" else row.tolist()
 
     def respond(self, handler, question):
+        if question is None:
+            send(handler, '{"object": "list", "data": []}')
+            return
         self.questions.append(question)
         if self.answer:
             self.answer(handler, question)
         else:
-            send(handler, json.dumps(self.spoil(self.vectors(question))))
+            send(handler, self.json(question))
 
 
 def send(handler, text, status=200, **headers):
-    body = text.encode()
+    body = text if isinstance(text, bytes) else text.encode()
     handler.send_response(status)
     for name, value in {"Content-Type": "application/json", "Content-Length": len(body), **headers}.items():
         handler.send_header(name.replace("_", "-"), str(value))
@@ -64,14 +70,20 @@ def send(handler, text, status=200, **headers):
 
 @contextmanager
 def serving(stub):
-    """Serve the stub on a free port until the end of the block."""
+    """Serve the stub on a free port until the end of the block; what it is asked by GET is `None`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self):
+            self.respond(None)
+
         def do_POST(self):
+            self.respond(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def respond(self, question):
             try:
-                stub.respond(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                stub.respond(self, question)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True  # the client has heard enough
 

@@ -108,7 +108,7 @@ class TestTheConfiguredEmbedder:
     def test_is_another_when_settings_change(self, settings, hashing):
         assert configured(settings, "hashing", EMBEDDINGS_DIMENSION=64).dimension == 64
 
-    @pytest.mark.parametrize(("provider", "named"), [("oracle", "hashing"), ("onnx", "EMBEDDINGS_MODEL_PATH")])
+    @pytest.mark.parametrize(("provider", "named"), [("oracle", "hashing"), ("onnx", "embed --fetch-model")])
     def test_fails_as_a_whole_with_what_to_set(self, settings, provider, named):
         with pytest.raises(EmbeddingFailed, match=named) as failed:
             configured(settings, provider)
@@ -225,10 +225,11 @@ class TestTheSystemCheck:
     def test_reports_a_missing_model(self, settings, tiny, tmp_path):
         (tmp_path / "tokenizer.json").unlink()
 
-        [(number, text, _)] = self.found()
+        [(number, text, hint)] = self.found()
 
         assert number == "hopper.E032"
         assert str(tmp_path) in text
+        assert "python manage.py embed --fetch-model" in hint
 
     def test_reports_vectors_that_are_too_long(self, settings):
         settings.EMBEDDINGS_PROVIDER, settings.EMBEDDINGS_DIMENSION = "hashing", 3072

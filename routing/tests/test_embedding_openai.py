@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from routing.embedding import EmbeddingFailed, get_embedder
+from routing.embedding import EmbeddingFailed, Usage, get_embedder
 from routing.embedding.base import Configuration
 from routing.tests.embedders import configured, configured_openai
 from routing.tests.openai_stub import OpenAIStub, send, serving
@@ -56,34 +56,33 @@ class TestOpenAI:
         assert openai.embed(["one"]) == pytest.approx(expected)
 
     def test_counts_the_tokens_and_their_price(self, stub, openai):
-        before = openai.tokens_used
         openai.embed(["one", "two"])
         openai.embed(["three"])
 
-        assert openai.tokens_used - before == 15
-        assert openai.estimated_cost() == pytest.approx(openai.tokens_used / 1e6 * 0.10)
+        assert openai.take_usage() == Usage(texts=3, tokens=15, dollars=pytest.approx(15 / 1e6 * 0.10))
+        assert openai.take_usage() == Usage()
 
     def test_counts_what_was_paid_for_a_wrong_answer(self, stub, openai):
         stub.spoil = lambda answer: answer | {"data": answer["data"][1:]}
-        before = openai.tokens_used
 
         with pytest.raises(EmbeddingFailed):
             openai.embed(["one", "two"])
 
-        assert openai.tokens_used - before == 10
+        assert openai.take_usage().tokens == 10
 
-    @pytest.mark.parametrize("usage", [None, {}, {"total_tokens": "5"}, {"total_tokens": -5}, 5], ids=str)
+    @pytest.mark.parametrize(
+        "usage", [None, {}, {"total_tokens": "5"}, {"total_tokens": -5}, {"total_tokens": 10**30}, 5], ids=str
+    )
     def test_lives_without_a_count_of_tokens(self, stub, openai, usage):
         stub.spoil = lambda answer: answer | {"usage": usage}
-        before = openai.tokens_used
 
         assert openai.embed(["one"]).any()
-        assert openai.tokens_used == before
+        assert openai.take_usage() == Usage(texts=1)
 
     def test_has_no_price_for_a_model_it_does_not_know(self, settings, stub, openai):
         unknown = configured(settings, "openai", OPENAI_BASE_URL=stub.url, EMBEDDINGS_MODEL="mine")
 
-        assert unknown.estimated_cost() is None
+        assert unknown.take_usage().dollars is None
 
     def test_shows_its_key_to_nobody(self, openai):
         assert "secret-key" not in repr(Configuration.from_settings())

@@ -1,13 +1,17 @@
 """Vectors follow their texts, whatever happens in between."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from hopper.events.models import Delivery
 from hopper.tests.commands import ask
+from routing.jobs import embed_stale
 from routing.models import EpisodeEmbedding, Pattern, TaskEmbedding
 from routing.operations import create_pattern, embed_all, embed_waiting, route_task
-from routing.operations.meaning import text_of_pattern, text_of_task
+from routing.operations.meaning import BATCHES_READ, SUBJECTS, Tally, text_of_pattern, text_of_task
 from tasks.models import Task
 from tasks.operations import change_task, create_tasks, submit_task
 from tasks.tests.factories import TaskFactory
@@ -96,7 +100,7 @@ class TestTheSweep:
         call_command("loaddata", "seeds", verbosity=0)
         assert embed_all() == Task.objects.count() + Pattern.objects.count()
         assert embed_all() == 0
-        assert embed_all(only_stale=False) == Task.objects.count() + Pattern.objects.count()
+        assert embed_all(only_stale=False) == 0
 
     def test_lets_old_vectors_serve_until_the_new_ones_are_there(self):
         task = submit(LOGIN)
@@ -106,12 +110,43 @@ class TestTheSweep:
         assert embed_all() == 1
         assert vector_of(task).model != "an older one"
 
+    def test_goes_on_where_it_stopped_reading(self, settings):
+        settings.EMBEDDINGS_BATCH_SIZE = 1
+        TaskFactory.create_batch(BATCHES_READ + 1)
+        assert embed_all() == BATCHES_READ + 1
+        assert embed_all(only_stale=False, tally=(tally := Tally())) == 0
+        assert tally.looked_at == BATCHES_READ + 1
+
+    def test_asks_little_when_there_is_nothing_to_do(self, django_assert_num_queries):
+        TaskFactory()
+        embed_all()
+        with django_assert_num_queries(2 * len(SUBJECTS)):
+            assert embed_all() == 0
+
+    def test_looks_at_new_rows_often_and_at_all_of_them_now_and_then(self):
+        TaskFactory()
+        TaskFactory(created_at=timezone.now() - timedelta(hours=2))
+        assert [embed_stale(hours=1), embed_stale()] == [1, 1]
+
+    def test_leaves_what_was_given_up_to_a_person(self):
+        submit(LOGIN)
+        Delivery.objects.update(status="dead")
+        assert embed_all() == 0
+
 
 class TestTheCommand:
     def test_embeds_what_waits(self):
         create_tasks(rows=[{"title": LOGIN}, {"title": PAYROLL}], actor="ada")
-        assert ask("embed")["embedded"] == 2
+        assert ask("embed") == {
+            "looked_at": 2, "embedded": 2, "unchanged": 0, "refused": 0, "tokens": 0, "dollars": 0.0, "waiting": 0,
+        }  # fmt: skip
         assert not Delivery.objects.open().exists()
+
+    def test_counts_what_it_built_apart_from_what_it_looked_at(self):
+        submit(LOGIN)
+        embed_waiting()
+        answer = ask("embed", "--all")
+        assert (answer["looked_at"], answer["embedded"], answer["unchanged"]) == (1, 0, 1)
 
     def test_embeds_rows_that_no_delivery_spoke_of_when_asked(self):
         TaskFactory.create_batch(3)
@@ -151,6 +186,11 @@ class TestNearest:
     def test_says_when_the_vector_is_still_being_built(self, api):
         task = submit(LOGIN)
         assert api().get(f"/tasks/{task.pk}/similar").json() == {"waiting": True, "results": []}
+
+    def test_waits_no_longer_for_a_task_without_words(self, api):
+        task = submit("🎉")
+        embed_waiting()
+        assert api().get(f"/tasks/{task.pk}/similar").json() == {"waiting": False, "results": []}
 
     def test_finds_patterns_in_use(self, near, api):
         create_pattern(name="Login page errors", pattern_type="text", target_project="web", actor="ada")
