@@ -1,13 +1,21 @@
 """The Celery app, and everything that happens by the clock on one screen."""
 
+import logging
 import os
+import random
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_ready
+from django.db import DatabaseError, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hopper.settings")
 
+REAPER_SECONDS = (8.0, 12.0)  # apart by chance, so that several workers do not march in step
+log = logging.getLogger(__name__)
 app = Celery("hopper")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
@@ -29,3 +37,19 @@ app.conf.beat_schedule = {
     "embed whatever else has no vector": every(timedelta(days=1), "routing.embed_stale"),
     "forget old deliveries": every(timedelta(days=1), "events.purge_deliveries"),
 }
+
+
+@worker_ready.connect
+def reap_beside_the_work(**signal: Any) -> None:
+    """Let every worker return lost leases, even when beat or the broker is away; several may do it at once."""
+    threading.Thread(target=_reap_for_ever, name="reaper", daemon=True).start()
+
+
+def _reap_for_ever() -> None:
+    while True:
+        time.sleep(random.uniform(*REAPER_SECONDS))
+        try:
+            app.tasks["tasks.reap_leases"]()
+        except (DatabaseError, OSError) as error:
+            log.warning("Lost leases could not be returned, which is tried again: %s", error)
+        connection.close()  # children that are forked meanwhile inherit none
