@@ -196,5 +196,5 @@ def _why_not(task_id: str, executor: Executor | None) -> HopperError:
     task = Task.objects.filter(pk=task_id).with_conditions(executor).first()
     if task is None:
         return Gone("There is no such task.")
-    reasons = explain([task])[task.pk]
+    reasons = explain(tasks=[task])[task.pk]
     return TaskNotClaimable(reasons[0]["reason"] if reasons else "Another claim won.", status=task.status)

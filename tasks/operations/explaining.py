@@ -9,7 +9,7 @@ from tasks.models import Task, TaskDependency
 Reason = dict[str, Any]
 
 
-def explain(tasks: Sequence[Task]) -> dict[str, list[Reason]]:
+def explain(*, tasks: Sequence[Task]) -> dict[str, list[Reason]]:
     """Return for each task, read `with_conditions`, what it waits for: `{condition, reason, tasks?}`, none if ready.
 
     It asks two more queries, however many tasks there are.

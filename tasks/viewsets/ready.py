@@ -49,7 +49,7 @@ class ReadyDoors(TaskDoors):
         if not self.flag("explain", default=False):
             return self.pages(rows.ready(executor))
         page = self.paginate_queryset(rows.not_ready(executor).with_conditions(executor)) or []
-        reasons = operations.explain(page)
+        reasons = operations.explain(tasks=page)
         for task in page:
             task.waits_for_what = reasons[task.pk]
         return self.get_paginated_response(WaitingTaskSerializer.show_all(page))
