@@ -1,18 +1,26 @@
 """The Celery app, and everything that happens by the clock on one screen."""
 
+import logging
 import os
+import random
 import sys
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_ready
+from django.db import DatabaseError, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hopper.settings")
 PROGRAM = Path(sys.argv[0])
 if PROGRAM.name == "celery" or PROGRAM.parts[-2:] == ("celery", "__main__.py"):  # others import this module too
     os.environ.setdefault("HOPPER_ROLE", "worker")
 
+REAPER_SECONDS = (8.0, 12.0)  # apart by chance, so that several workers do not march in step
+log = logging.getLogger(__name__)
 app = Celery("hopper")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
@@ -27,6 +35,8 @@ def every(pause: timedelta, job: str, *args: Any) -> dict[str, Any]:
 app.conf.beat_schedule = {
     "route what no doorbell rang for": every(timedelta(seconds=5), "routing.route_waiting_tasks"),
     "end instances whose work or time is over": every(timedelta(seconds=10), "tasks.settle_instances"),
+    "return tasks whose lease has run out": every(timedelta(seconds=10), "tasks.reap_leases"),
+    "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
     "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale", 1),
@@ -34,3 +44,19 @@ app.conf.beat_schedule = {
     "forget idempotency keys": every(timedelta(hours=1), "common.purge_idempotency_keys"),
     "forget old deliveries": every(timedelta(days=1), "events.purge_deliveries"),
 }
+
+
+@worker_ready.connect
+def reap_beside_the_work(**signal: Any) -> None:
+    """Let every worker return lost leases, even when beat or the broker is away; several may do it at once."""
+    threading.Thread(target=_reap_for_ever, name="reaper", daemon=True).start()
+
+
+def _reap_for_ever() -> None:
+    while True:
+        time.sleep(random.uniform(*REAPER_SECONDS))
+        try:
+            app.tasks["tasks.reap_leases"]()
+        except (DatabaseError, OSError) as error:
+            log.warning("Lost leases could not be returned, which is tried again: %s", error)
+        connection.close()  # children that are forked meanwhile inherit none

@@ -1,18 +1,21 @@
 """Every question Hopper asks about tasks."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Case, F, OuterRef, Q, Subquery, When
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce
 
 from hopper.common.db.clock import Now
-from hopper.common.db.graph import subtree_sql
+from hopper.common.db.graph import MAX_DEPTH, Edge, reachable, reachable_from, subtree_sql
 from hopper.common.db.lists import ListOf
 from hopper.common.db.words import Among, HasWords, TagNames, Words
 from hopper.common.querysets import NearestMixin
 from hopper.common.words import SHORTEST_ID, read_question
+from tasks.readiness import CLAIM_ORDER, Executor, all_of, conditions, open_tasks_behind, unmet
 
 if TYPE_CHECKING:
     from tasks.models import Task, TaskClaim, TaskDependency
@@ -26,6 +29,10 @@ class DependencyQuerySet(models.QuerySet["TaskDependency"]):
     def get_by_natural_key(self, task: str, depends_on: str) -> Any:
         """Return the wait that a fixture means, which names no key of ours."""
         return self.get(task=task, depends_on=depends_on)
+
+    def unmet(self) -> Self:
+        """Waits that still hold."""
+        return self.filter(unmet())
 
 
 class ClaimQuerySet(models.QuerySet["TaskClaim"]):
@@ -93,16 +100,64 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
         waiting = self.filter(status=self.model.Status.PENDING, review_required=True)
         return waiting.order_by("priority_rank", "created_at", "pk")
 
-    def unblocked(self) -> Self:
-        """Tasks whose every blocker is completed; a failed or cancelled blocker keeps them waiting."""
-        blockers = self.model.waits_for.rel.related_model._default_manager.filter(task=OuterRef("pk"))
-        return self.filter(~Exists(blockers.exclude(depends_on__status=self.model.Status.COMPLETED)))
+    def ready(self, executor: Executor | None = None) -> Self:
+        """Tasks that may be claimed now (by this executor, if one is named), in the order they are claimed in."""
+        return self.filter(all_of(conditions(executor))).order_by(*CLAIM_ORDER)
 
-    def ready(self) -> Self:
-        """Tasks that may be claimed now, by the database's clock: routed, unblocked, not deferred, tries left."""
-        due = Q(defer_until=None) | Q(defer_until__lte=Now())
-        routed = self.filter(due, status=self.model.Status.ROUTED, attempts__lt=F("max_attempts"))
-        return routed.unblocked().order_by("priority_rank", "created_at", "pk")
+    def not_ready(self, executor: Executor | None = None) -> Self:
+        """Open tasks that may not be claimed now (by this executor, if one is named)."""
+        return self.open().filter(~all_of(conditions(executor)))
+
+    def with_conditions(self, executor: Executor | None = None) -> Self:
+        """Tasks that know which conditions of ready they meet, as `meets_dependencies` and so on."""
+        return self.annotate(**{
+            f"meets_{name}": Case(When(condition, then=True), default=False, output_field=models.BooleanField())
+            for name, condition in conditions(executor).items()
+        })  # fmt: skip
+
+    def with_unblock_value(self) -> Self:
+        """Tasks with `unblocks`: how many open tasks wait for this one, directly or through others."""
+        return self.annotate(unblocks=open_tasks_behind())
+
+    def waiting_for(self, task: Any) -> Self:
+        """Tasks that wait for this one to be completed or, `conditional`, to fail; in the order of their keys."""
+        return self.filter(waits_for__depends_on=task).distinct().order_by("pk")
+
+    def stuck(self) -> Self:
+        """Open tasks that wait for what will not come: a blocker that failed or was cancelled."""
+        lost = Q(waits_for__depends_on__status__in=("failed", "cancelled")) & ~Q(waits_for__kind="conditional")
+        unneeded = Q(waits_for__depends_on__status="cancelled", waits_for__kind="conditional")
+        return self.open().filter(lost | unneeded).distinct()
+
+    def behind(self, task: "Task") -> list["Task"]:
+        """Every task that waits for this one, directly or through others, oldest first."""
+        return self._others(reachable(task.pk, Edge("task_dependencies", "depends_on_id", "task_id")), task)
+
+    def before(self, task: "Task") -> list["Task"]:
+        """Every task that this one waits for, directly or through others, oldest first."""
+        return self._others(reachable(task.pk, Edge("task_dependencies", "task_id", "depends_on_id")), task)
+
+    def lineage_of(self, task: "Task") -> list["Task"]:
+        """The tasks above this one from the root down, itself, and the subtasks below it, level by level."""
+        above = reachable_from(task.pk, table="tasks", source="id", target="parent_id", max_depth=MAX_DEPTH)
+        below = reachable_from(task.pk, table="tasks", source="parent_id", target="id", max_depth=MAX_DEPTH)
+        levels = below | {key: -depth for key, depth in above.items()}
+        return sorted(self.filter(pk__in=levels), key=lambda row: (levels[row.pk], row.created_at, row.pk))
+
+    def _others(self, keys: set[str], task: "Task") -> list["Task"]:
+        return list(self.filter(pk__in=keys - {task.pk}).order_by("created_at", "pk"))
+
+    def expired(self) -> Self:
+        """Held tasks whose lease has run out, by the database's clock; longest first."""
+        return self.filter(status__in=self.model.HELD, lease_until__lt=Now()).order_by("lease_until", "pk")
+
+    def outwaited(self, limits: Mapping[str, float]) -> Self:
+        """Routed tasks that waited longer than the limit of their priority, in seconds, and do not go first yet."""
+        since = Coalesce("defer_until", "created_at")
+        waited = Q(pk=None)
+        for priority, seconds in limits.items():
+            waited |= Q(priority=priority, since__lt=Now() - timedelta(seconds=seconds))
+        return self.alias(since=since).filter(waited, status="routed", is_aged=False).order_by("created_at", "pk")
 
     def held_with(self, *, fence: int, owner: str | None = None) -> Self:
         """Tasks held under this fence (and by this owner, if one is named)."""

@@ -20,6 +20,7 @@ WRITABLE = [
 ]  # fmt: skip
 ADDRESSES = {".", "..", "bulk", "search", "ready", "stats", "next", "claim-next"}
 SET_BY_HOPPER = [
+    "is_aged", "is_decomposed",
     "external_id", "external_url", "external_platform", "routing_confidence", "routing_reasoning", "route_after",
     "review_required", "result", "failure_reason", "lease_owner", "lease_until", "fence", "attempts", "blocks",
     "created_at", "updated_at", "started_at", "finished_at", "failed_at", "version",
@@ -112,7 +113,17 @@ class ClaimInput(StrictSerializer):
     """Who claims, and for how long."""
 
     executor = StrictCharField(required=False, max_length=100)
+    executor_type = StrictCharField(required=False, max_length=50)
     lease_seconds = StrictIntegerField(required=False, min_value=1)
+
+
+class ClaimNextInput(ClaimInput):
+    """Who claims how many of which."""
+
+    limit = StrictIntegerField(required=False, min_value=1, max_value=100)
+    project = StrictCharField(required=False, max_length=100)
+    tags = serializers.ListField(child=StrictCharField(max_length=64), required=False, max_length=64)
+    fair_share = StrictCharField(required=False, max_length=20)
 
 
 class HoldInput(StrictSerializer):
@@ -139,6 +150,45 @@ class ClaimResult(serializers.Serializer):
     lease_until = serializers.DateTimeField()
 
 
+class ClaimResults(serializers.Serializer):
+    """What was claimed, none if nothing is ready."""
+
+    claims = ClaimResult(many=True)
+
+
+class WaitingTaskSerializer(LeanSerializer):
+    """An open task that is not ready, and what it waits for."""
+
+    waits_for = serializers.ListField(source="waits_for_what", child=serializers.DictField())
+
+    class Meta:
+        model = Task
+        fields = ["id", "title", "status", "priority", "project", "instance_id", "due_at", "created_at", "waits_for"]
+        read_only_fields = fields
+
+
+class RelatedTaskSerializer(LeanSerializer):
+    """A task on a chain."""
+
+    type = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Task
+        fields = ["type", "id", "title", "status", "parent_id"]
+        read_only_fields = fields
+
+    def get_type(self, task: Task) -> str:
+        return "task"
+
+
+class DecomposeInput(StrictSerializer):
+    """The subtasks, each with the fields of a task, and the fence of whoever holds it."""
+
+    subtasks = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=100)
+    fence = StrictIntegerField(required=False, min_value=0)
+    executor = StrictCharField(required=False, max_length=100)
+
+
 class DependencySerializer(LeanSerializer):
     """One task that waits for another."""
 
@@ -146,7 +196,7 @@ class DependencySerializer(LeanSerializer):
 
     class Meta:
         model = TaskDependency
-        fields = ["task_id", "depends_on", "kind", "created_at"]
+        fields = ["task_id", "depends_on", "kind", "quorum", "created_at"]
         read_only_fields = fields
 
 
@@ -155,3 +205,4 @@ class DependencyInput(StrictSerializer):
 
     depends_on = StrictCharField(max_length=50)
     kind = serializers.ChoiceField(choices=TaskDependency.Kind.choices, required=False)
+    quorum = serializers.ChoiceField(choices=TaskDependency.Quorum.choices, required=False)

@@ -120,7 +120,7 @@ class MeaningfulTaskViewSet(TaskViewSet):
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return {"search": ("q",)}.get(self.action, ())
+        return ("q",) if self.action == "search" else super().parameters
 
     @extend_schema(
         parameters=[OpenApiParameter("q", str, required=True, description='words, "a phrase", -without, this or that')],

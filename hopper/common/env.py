@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ValidationError
+
+from hopper.common.durations import read_duration
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,31 @@ class TolerantEnv:
     def words(self, name: str, *, default: list[str]) -> list[str]:
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
 
+    def durations(self, name: str, *, default: dict[str, str], shortest: float) -> dict[str, float]:
+        """Read `worker=60s,human=24h` as seconds by word; what is not named keeps its default."""
+        given = {**default, **self._pairs(name)}
+        try:
+            seconds = {word: read_duration(text).total_seconds() for word, text in given.items()}
+        except ValidationError:
+            seconds = {}
+        if not seconds or min(seconds.values()) < shortest:
+            self._refuse(name, f"durations of {shortest:g} s or more, like {_shown(default)}", default)
+            return {word: read_duration(text).total_seconds() for word, text in default.items()}
+        return seconds
+
+    def numbers(self, name: str) -> dict[str, float]:
+        """Read `ada=2,bob=1`: numbers above 0 by word."""
+        try:
+            found = {word: float(text) for word, text in self._pairs(name).items()}
+        except ValueError:
+            found = {"": 0.0}
+        return found if all(number > 0 for number in found.values()) else self._refuse(name, "numbers, like ada=2", {})
+
+    def _pairs(self, name: str) -> dict[str, str]:
+        return {
+            word.strip(): text.strip() for word, _, text in (w.partition("=") for w in self.words(name, default=[]))
+        }
+
     def numbered(self, name: str, *, default: str) -> dict[int, str]:
         """Read `1:first,2:second`; a word without a number gets that of its place, so that old ones keep theirs."""
         found: dict[int, str] = {}
@@ -79,3 +107,7 @@ class TolerantEnv:
     def _refuse(self, name: str, wanted: str, default: Any) -> Any:
         self.problems.append(BadSetting(name, wanted))
         return default
+
+
+def _shown(pairs: dict[str, str]) -> str:
+    return ",".join(f"{word}={text}" for word, text in pairs.items())

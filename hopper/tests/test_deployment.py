@@ -27,6 +27,8 @@ def written_default(read):
         value = ast.literal_eval(given)
     except ValueError:  # worked out at start
         return ""
+    if isinstance(value, dict):
+        return ",".join(f"{word}={text}" for word, text in value.items())
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(value) if isinstance(value, list) else str(value)

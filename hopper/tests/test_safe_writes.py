@@ -65,6 +65,8 @@ POSTS = [
     ("/tasks/bulk?partial=true", {"create": [{"title": WORD}, {"title": ""}], "update": [], "delete": ["spare"]}),
     ("/tasks/waiting/route", {}),
     ("/tasks/placed/claim", {"executor": WORD}),
+    ("/tasks/claim-next", {"executor": WORD}),
+    ("/tasks/placed/decompose", {"subtasks": [{"title": WORD}]}),
     ("/tasks/held/heartbeat", {"fence": 1, "lease_seconds": 50}),
     ("/tasks/held/start", {"fence": 1}),
     ("/tasks/held/complete", {"fence": 1, "result": {"said": WORD}}),

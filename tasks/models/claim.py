@@ -12,6 +12,7 @@ class TaskClaim(Timestamped):
 
     task = models.ForeignKey("tasks.Task", models.CASCADE, related_name="claims")
     owner = models.CharField(max_length=200)
+    executor_type = models.CharField(max_length=50, null=True, blank=True)
     fence = models.PositiveBigIntegerField()
     taken_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True, blank=True)

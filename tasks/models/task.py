@@ -14,9 +14,12 @@ from hopper.common.fields import Levels, Tags
 from hopper.common.ids import new_id, plain_id
 from hopper.common.models import Timestamped, Versioned
 from tasks.querysets import WORDS, TaskQuerySet
+from tasks.readiness import CLAIM_ORDER
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # sorts after every moment
 URGENCY = ["priority_rank", "created_at", "id"]  # most urgent first, then oldest
+BY_PRIORITY = [When(priority=word, then=Value(rank)) for rank, word in enumerate(("urgent", "high", "medium"))]
+AGED_FIRST = [When(is_aged=True, then=Value(-1))]
 
 
 class TransitionNotAllowed(HopperError):
@@ -76,7 +79,7 @@ class Task(Timestamped, Versioned):
         Status.COMPLETED: set(),
         Status.CANCELLED: set(),
     }
-    HELD = (Status.CLAIMED, Status.IN_PROGRESS)
+    HELD = (Status.CLAIMED, Status.IN_PROGRESS)  # under a lease
     OVER = (Status.COMPLETED, Status.CANCELLED)
     OPEN = (Status.PENDING, Status.ROUTED, Status.CLAIMED, Status.IN_PROGRESS, Status.BLOCKED)
     STATUS_ALIASES = {"open": "pending", "done": "completed"}
@@ -93,7 +96,7 @@ class Task(Timestamped, Versioned):
     instance = models.ForeignKey(
         "instances.Instance", models.PROTECT, null=True, blank=True, related_name="tasks", db_index=False
     )
-    parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="subtasks")
+    parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="subtasks", db_index=False)
     status = models.CharField(
         max_length=20, choices=Status.choices, default=Status.PENDING, db_default=Status.PENDING, editable=False
     )
@@ -101,13 +104,19 @@ class Task(Timestamped, Versioned):
         max_length=20, choices=Priority.choices, default=Priority.MEDIUM, db_default=Priority.MEDIUM
     )
     priority_rank = models.GeneratedField(
-        expression=Case(
-            When(priority="urgent", then=Value(0)),
-            When(priority="high", then=Value(1)),
-            When(priority="medium", then=Value(2)),
-            default=Value(3),
-        ),
+        expression=Case(*BY_PRIORITY, default=Value(3)), output_field=models.SmallIntegerField(), db_persist=True
+    )
+    is_aged = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="It waited longer than its limit and goes first."
+    )
+    claim_rank = models.GeneratedField(
+        expression=Case(*AGED_FIRST, *BY_PRIORITY, default=Value(3)),
         output_field=models.SmallIntegerField(),
+        db_persist=True,
+    )
+    claim_by = models.GeneratedField(
+        expression=Case(When(is_aged=True, then=F("created_at")), default=Coalesce("due_at", Value(NEVER))),
+        output_field=models.DateTimeField(),
         db_persist=True,
     )
     requester = models.CharField(max_length=100, null=True, blank=True)
@@ -136,6 +145,12 @@ class Task(Timestamped, Versioned):
     failure_reason = models.TextField(null=True, blank=True, editable=False)
     lease_owner = models.CharField(max_length=200, null=True, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    lease_cost = models.FloatField(
+        null=True, blank=True, editable=False, help_text="How much of the project's capacity it takes while held."
+    )
+    is_decomposed = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Its last subtask completes it."
+    )
     fence = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
     attempts = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     max_attempts = models.PositiveIntegerField(default=3, db_default=3)
@@ -143,6 +158,7 @@ class Task(Timestamped, Versioned):
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     failed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    CLAIM_ORDER = CLAIM_ORDER
     objects = TaskQuerySet.as_manager()
 
     class Meta:
@@ -211,13 +227,21 @@ class Task(Timestamped, Versioned):
             models.Index(name="idx_tasks_source", fields=["source", "source_instance_id"]),
             models.Index(name="idx_tasks_priority", fields=["priority_rank", "id"]),
             models.Index(Coalesce("due_at", Value(NEVER)), "id", name="idx_tasks_due"),
-            models.Index(name="idx_tasks_ready", fields=URGENCY, condition=Q(status="routed")),
             models.Index(
                 name="idx_tasks_waiting", fields=URGENCY, condition=Q(status="pending", review_required=False)
             ),
             models.Index(name="idx_tasks_review", fields=URGENCY, condition=Q(status="pending", review_required=True)),
             models.Index(
                 name="idx_tasks_held", fields=["project", "id"], condition=Q(status__in=["claimed", "in_progress"])
+            ),
+            models.Index(
+                name="idx_tasks_expiring", fields=["lease_until"], condition=Q(status__in=["claimed", "in_progress"])
+            ),
+            models.Index(name="idx_tasks_parent", fields=["parent", "status"]),
+            models.Index(
+                name="idx_tasks_ready",
+                fields=["claim_rank", "claim_by", "created_at", "id"],
+                condition=Q(status="routed"),
             ),
             Gin(name="idx_tasks_tags", fields=["tags"]),
             Gin(name="idx_tasks_capabilities", fields=["required_capabilities"]),
@@ -253,4 +277,4 @@ class Task(Timestamped, Versioned):
             raise TransitionNotAllowed(f"The task is {was}, so it cannot become {status}. It can become: {allowed}.")
         self.status = self.Status(status)
         if status not in self.HELD:
-            self.lease_owner = self.lease_until = None
+            self.lease_owner = self.lease_until = self.lease_cost = None

@@ -4,23 +4,25 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from hopper.common.db.graph import graph_lock, reachable_from
+from hopper.common.db.graph import Edge, graph_lock, reachable
 from hopper.common.errors import Invalid
 from hopper.events import operations as log
 from tasks.models import Task, TaskDependency
 
-TABLE = TaskDependency._meta.db_table
+# Who waits for whom: a task for what it depends on, and for its own subtasks.
+WAITS = (Edge("task_dependencies", "task_id", "depends_on_id"), Edge("tasks", "parent_id", "id"))
 
 
 @transaction.atomic
 def add_dependency(
-    *, task: Task, depends_on: Task, actor: str, kind: str = TaskDependency.Kind.BLOCKS
-) -> TaskDependency:
+    *, task: Task, depends_on: Task, actor: str, kind: str = TaskDependency.Kind.BLOCKS,
+    quorum: str = TaskDependency.Quorum.ALL,
+) -> TaskDependency:  # fmt: skip
     """Let the task wait for another.
 
     :raises Invalid: if it waits for it already, for itself, or in a circle
     """
-    dependency = _link(task, depends_on, kind)
+    dependency = _link(task, depends_on, kind, quorum)
     log.save_row(log.lock_row(task), kind="task.dependency_added", actor=actor, depends_on=depends_on.pk)
     return dependency
 
@@ -63,15 +65,17 @@ def set_dependencies(*, task: Task, depends_on: Sequence[str]) -> bool:
     dropped, _ = task.waits_for.exclude(depends_on__in=found).delete()
     added = found.keys() - set(task.waits_for.values_list("depends_on_id", flat=True))
     for key in added:
-        _link(task, found[key], TaskDependency.Kind.BLOCKS)
+        _link(task, found[key])
     return bool(dropped or added)
 
 
-def _link(task: Task, depends_on: Task, kind: str) -> TaskDependency:
+def _link(
+    task: Task, depends_on: Task, kind: str = TaskDependency.Kind.BLOCKS, quorum: str = TaskDependency.Quorum.ALL
+) -> TaskDependency:
     graph_lock("tasks")  # check-then-insert closes circles without it (reliability.md M4)
-    if task.pk in reachable_from(depends_on.pk, table=TABLE, source="task_id", target="depends_on_id"):
+    if task.pk in reachable(depends_on.pk, *WAITS):
         raise Invalid({"depends_on": [f"Task {depends_on.pk} waits for this one: neither could ever start."]})
-    dependency = TaskDependency(task=task, depends_on=depends_on, kind=kind)
+    dependency = TaskDependency(task=task, depends_on=depends_on, kind=kind, quorum=quorum)
     log.check_row(dependency)
     dependency.save(force_insert=True)
     return dependency

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.db import transaction
 
-from hopper.common.db.graph import graph_lock, reachable_from
+from hopper.common.db.graph import graph_lock, reachable
 from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as log
 from tasks.models import Task
 from tasks.models.task import NEVER
-from tasks.operations.dependencies import set_dependencies
+from tasks.operations.dependencies import WAITS, set_dependencies
 
 BY_VERBS = (
     "Status moves by verbs: POST /api/v1/tasks/{id}/claim, start, complete, fail, block, unblock, release, "
@@ -93,6 +93,5 @@ def _refuse_move(task: Task, changes: dict[str, Any]) -> None:
 
 
 def _refuse_circle(task: Task, parent: Task) -> None:
-    above = reachable_from(parent.pk, table=Task._meta.db_table, source="id", target="parent_id")
-    if task.pk in above:
-        raise Invalid({"parent": [f"Task {parent.pk} is below this one: the two would be each other's parent."]})
+    if parent.pk in reachable(task.pk, *WAITS):
+        raise Invalid({"parent": [f"Task {parent.pk} is below this one, or this one waits for it: neither could end."]})

@@ -1,10 +1,9 @@
-"""Moves that no lease is needed for: placing, holding for review, parking, cancelling, retrying."""
+"""Moves that no lease is needed for: placing, holding for review, parking, retrying."""
 
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from hopper.events import operations as log
 from instances.models import Instance
@@ -83,16 +82,6 @@ def _stands(task: Task, status: Task.Status) -> Task:
     if task.status != status:
         raise TransitionNotAllowed(f"The task is {task.status}; only a {status} task can do this.", status=task.status)
     return task
-
-
-@transaction.atomic
-def cancel_task(*, task: Task, actor: str, reason: str = "") -> Task:
-    """End a task that nobody wants any more; what waits for it goes on waiting."""
-    task = log.lock_row(task)
-    task.move_to(Task.Status.CANCELLED)
-    task.finished_at, task.review_required = timezone.now(), False
-    close_claims(task, why="cancelled")
-    return log.save_row(task, kind="task.cancelled", actor=actor, reason=reason)
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from tasks.tests.factories import TaskFactory
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:tasks_task_changelist")
 ADD = reverse("admin:tasks_task_add")
+KIND = {"kind": "blocks", "quorum": "all"}
 ADD_WAIT = reverse("admin:tasks_taskdependency_add")
 
 
@@ -155,7 +156,7 @@ class TestDependencies:
         TaskFactory(id="a")
         TaskFactory(id="b")
 
-        admin_client.post(ADD_WAIT, {"task": "a", "depends_on": "b", "kind": "blocks"})
+        admin_client.post(ADD_WAIT, {"task": "a", "depends_on": "b", **KIND})
         edge = TaskDependency.objects.get()
         admin_client.post(page(edge.pk, "delete", "taskdependency"), {"post": "yes"})
 
@@ -168,7 +169,9 @@ class TestDependencies:
         edge = TaskDependency.objects.create(task_id="a", depends_on_id="b")
 
         admin_client.post(
-            page(edge.pk, model="taskdependency"), {"task": "a", "depends_on": "c", "kind": "blocks"}, follow=True
+            page(edge.pk, model="taskdependency"),
+            {"task": "a", "depends_on": "c", **KIND},
+            follow=True,
         )
 
         assert TaskDependency.objects.get().depends_on_id == "c"
@@ -180,7 +183,7 @@ class TestDependencies:
         TaskDependency.objects.create(task_id="a", depends_on_id="b")
 
         with nothing_stored():
-            answer = admin_client.post(ADD_WAIT, {"task": task, "depends_on": depends_on, "kind": "blocks"})
+            answer = admin_client.post(ADD_WAIT, {"task": task, "depends_on": depends_on, **KIND})
 
         assert answer.status_code == 200
         assert said_by(answer)

@@ -95,7 +95,7 @@ class TestAClaim:
         client.post("/tasks/a/dependencies", depends_on="first")
 
         with nothing_stored():
-            assert "waits for others to be completed first" in refused(client.post("/tasks/a/claim"), 409)
+            assert "to be completed (routed)" in refused(client.post("/tasks/a/claim"), 409)
         assert client.get("/tasks/a").json()["depends_on"] == ["first"]
         assert client.get("/tasks/first").json()["blocks"] == ["a"]
 

@@ -156,10 +156,10 @@ class TestQuestions:
         waiting = TaskFactory(id="waiting", routed=True)
         over = {"finished_at": timezone.now(), "routed": True}
         TaskDependency.objects.create(task=waiting, depends_on=TaskFactory(status="completed", **over))
-        assert Task.objects.unblocked().filter(pk="waiting").exists()
+        assert Task.objects.ready().filter(pk="waiting").exists()
 
         TaskDependency.objects.create(task=waiting, depends_on=TaskFactory(status="cancelled", **over))
-        assert not Task.objects.unblocked().filter(pk="waiting").exists()
+        assert not Task.objects.ready().filter(pk="waiting").exists()
 
     def test_about_routing_leave_out_what_people_look_at(self):
         now = timezone.now()

@@ -1,5 +1,8 @@
 """Locks and walks over parent and dependency rows, alike on both databases."""
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from django.db import connection
 
 MAX_DEPTH = 16
@@ -16,8 +19,36 @@ def graph_lock(name: str) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"hopper:{name}"])
 
 
+class Edge(NamedTuple):
+    """Rows of a table that lead from the node in one column to the node in another."""
+
+    table: str
+    source: str
+    target: str
+
+
+def reachable(start: str, *edges: Edge) -> set[str]:
+    """Return `start` and every id that can be reached from it over any of the edges; each node is visited once."""
+    walk = f"WITH RECURSIVE walk(id) AS (SELECT CAST(%s AS text) UNION {_steps(edges)}) SELECT id FROM walk"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(walk, [start])
+        return {key for (key,) in cursor.fetchall()}
+
+
+def _steps(edges: Iterable[Edge]) -> str:
+    """Return the recursive terms: one for each edge on SQLite, where PostgreSQL allows one and wants it lateral."""
+    named = [tuple(connection.ops.quote_name(name) for name in edge) for edge in edges]
+    if connection.vendor == "postgresql":
+        rows = " UNION ALL ".join(f"SELECT {to} AS t FROM {table} WHERE {of} = walk.id" for table, of, to in named)  # noqa: S608
+        return f"SELECT CAST(r.t AS text) FROM walk CROSS JOIN LATERAL ({rows}) r WHERE r.t IS NOT NULL"  # noqa: S608
+    return " UNION ".join(
+        f"SELECT r.{to} FROM walk JOIN {table} r ON r.{of} = walk.id WHERE r.{to} IS NOT NULL"  # noqa: S608
+        for table, of, to in named
+    )
+
+
 def reachable_from(start: str, *, table: str, source: str, target: str, max_depth: int = 1000) -> dict[str, int]:
-    """Return every id that can be reached over `source → target` rows, with its distance in steps.
+    """Return every id of a tree that can be reached over `source → target` rows, with its distance in steps.
 
     `start` itself is at 0. A cycle in the rows ends at `max_depth` instead of running for ever.
     """

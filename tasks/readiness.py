@@ -1,0 +1,112 @@
+"""What ready means, condition by condition: the list, the claim and the explanation all stand on these.
+
+Every question is about keys with an index and none looks at finished tasks, so the cost does not grow with them.
+They are SQL, which both databases read: as nested querysets they took longer to build than to ask.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Exists, F, IntegerField, OuterRef, Q
+
+from hopper.common.db.asked import Asked, Usual
+from hopper.common.db.clock import Now
+
+HELD = ("claimed", "in_progress")
+CLAIM_ORDER = ("claim_rank", "claim_by", "created_at", "pk")  # aged by age; then by priority, due date and age
+
+# Scalar subqueries, not EXISTS: PostgreSQL would hash every finished task to answer that for many rows at once.
+_STATUS = "(SELECT b.status FROM tasks b WHERE b.id = {2})"
+_CHILDREN = "(SELECT COUNT(*) FROM tasks c WHERE c.parent_id = {2} AND c.status %s 'completed')"
+UNMET = f"""NOT CASE
+    WHEN {{0}} = 'blocks' THEN {_STATUS} = 'completed'
+    WHEN {{0}} = 'conditional' THEN {_STATUS} = 'failed'
+    WHEN {{1}} = 'any' THEN {_CHILDREN % "="} > 0
+    ELSE {_STATUS} = 'completed' OR ({_CHILDREN % "="} > 0 AND {_CHILDREN % "<>"} = 0) END"""
+NO_DEPENDENCY_UNMET = f"""(
+    SELECT 1 FROM task_dependencies d WHERE d.task_id = {{0}}
+    AND {UNMET.format("d.kind", "d.quorum", "d.depends_on_id")} LIMIT 1) IS NULL"""  # noqa: S608
+NO_OPEN_SUBTASK = """(
+    SELECT 1 FROM tasks c WHERE c.parent_id = {0}
+    AND c.status IN ('pending', 'routed', 'claimed', 'in_progress', 'blocked') LIMIT 1) IS NULL"""
+NOTHING_ABOVE_STOPPED = """({0} IS NULL OR (
+    WITH RECURSIVE above(id, depth) AS (
+        SELECT {0}, 0 UNION ALL
+        SELECT n.parent_id, above.depth + 1 FROM tasks n JOIN above ON n.id = above.id
+        WHERE n.parent_id IS NOT NULL AND above.depth < 16
+    ) SELECT 1 FROM above
+    WHERE (SELECT n.status FROM tasks n WHERE n.id = above.id) IN ('blocked', 'failed', 'cancelled')
+    LIMIT 1) IS NULL)"""
+# An instance that waits for its last task to end has what is there worked on.
+INSTANCE_ACTIVE = """({0} IS NULL OR (
+    SELECT i.status = 'active' OR COALESCE(i.closing, '') = 'wait' FROM hopper_instances i WHERE i.id = {0}))"""
+PROJECT_ACTIVE = "({0} IS NULL OR (SELECT p.is_active FROM projects p WHERE p.name = {0}))"
+PROJECT_HAS_ROOM = """({0} IS NULL OR {0} NOT IN (
+    SELECT p.name FROM projects p WHERE p.capacity IS NOT NULL AND p.capacity <= (
+        SELECT COALESCE(SUM(h.lease_cost), 0) FROM tasks h
+        WHERE h.project = p.name AND h.status IN ('claimed', 'in_progress'))))"""
+OPEN_TASKS_BEHIND = """(
+    WITH RECURSIVE behind(id, depth) AS (
+        SELECT {0}, 0 UNION
+        SELECT d.task_id, behind.depth + 1 FROM task_dependencies d JOIN behind ON d.depends_on_id = behind.id
+        JOIN tasks n ON n.id = d.task_id AND n.status IN ('pending', 'routed', 'blocked')
+        WHERE behind.depth < 64
+    ) SELECT COUNT(DISTINCT id) - 1 FROM behind)"""
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Who wants work: the names it answers to, and its type (human, agent, orchestration, …) if it tells."""
+
+    names: Sequence[str]
+    kind: str | None = None
+
+
+def conditions(executor: Executor | None = None) -> dict[str, Any]:
+    """Return the conditions of ready by name; all hold for a task that may be claimed now.
+
+    Without an executor the question is whether anybody may claim it.
+    """
+    return {
+        "status": Usual("{0} = 'routed'", "status"),
+        "attempts": Q(attempts__lt=F("max_attempts")),
+        "deferred": Q(defer_until=None) | Q(defer_until__lte=Now()),
+        "dependencies": Asked(NO_DEPENDENCY_UNMET, "pk"),
+        "subtasks": Asked(NO_OPEN_SUBTASK, "pk"),
+        "parent": Asked(NOTHING_ABOVE_STOPPED, "parent_id"),
+        "instance": Asked(INSTANCE_ACTIVE, "instance_id"),
+        "project": Asked(PROJECT_ACTIVE, "project_id"),
+        "capacity": Asked(PROJECT_HAS_ROOM, "project_id"),
+    } | ({"executor": _allowed(executor)} if executor else {})
+
+
+def all_of(wanted: dict[str, Any]) -> Any:
+    """Return the conditions as one."""
+    return reduce(and_, (Q(condition) for condition in wanted.values()))
+
+
+def unmet() -> Asked:
+    """Return whether a wait still holds: failure and cancellation never fulfil one (fail closed)."""
+    return Asked(UNMET, "kind", "quorum", "depends_on_id")
+
+
+def open_tasks_behind() -> Asked:
+    """Return how many open tasks wait for this one, directly or through others, each counted once."""
+    return Asked(OPEN_TASKS_BEHIND, "pk", output_field=IntegerField())
+
+
+def _allowed(executor: Executor) -> Any:
+    """Return whether the task is for such an executor, and its place open to whoever that is."""
+    words = [*executor.names, executor.kind] if executor.kind else None
+    wanted = Q(executor_preference=None) | Q(executor_preference__in=words) if words else Q()
+    here = apps.get_model("instances.Instance")._default_manager.filter(pk=OuterRef("instance"))
+    own = ~Q(config__has_key="owner") | Q(config__owner__in=list(executor.names))
+    member = ~Q(config__has_key="members")
+    for name in executor.names:
+        member |= Q(config__members__icontains=f'"{name}"')
+    closed = Exists(here.filter(scope="PERSONAL").exclude(own)) | Exists(here.filter(scope="FAMILY").exclude(member))
+    return wanted & (Q(instance=None) | ~Q(closed))

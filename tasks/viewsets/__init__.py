@@ -1,0 +1,5 @@
+"""The doors of the API to tasks."""
+
+from tasks.viewsets.tasks import TaskViewSet
+
+__all__ = ["TaskViewSet"]
