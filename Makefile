@@ -5,7 +5,7 @@ PYTHON ?= python3
 PORT ?= 8000
 NAME ?= routing
 COV ?= --cov --cov-report=term:skip-covered
-SERVERS := browser or redis
+SERVERS := browser or redis or processes
 BIN := .venv/bin
 RUN := $(BIN)/python
 MANAGE := $(RUN) manage.py
@@ -49,11 +49,11 @@ demo: $(RUNTIME) ## learn from real tasks, route unseen ones, show the result, s
 	@mkdir -p var
 	@DATABASE_URL="$(call URL,demo)" $(MANAGE) demo --fresh --port $(PORT) $(if $(DATA),--data $(DATA))
 
-test: .venv/.dev ## every test that needs Python alone, on SQLite or with DB=postgres on PostgreSQL
+test: .venv/.dev ## every test that stays in its process, on SQLite or with DB=postgres on PostgreSQL
 	@mkdir -p var
 	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist worksteal -m "not ($(SERVERS))" $(COV) $(ARGS)
 
-servers: .venv/.dev ## the tests that need Chromium or a Redis beside Python
+servers: .venv/.dev ## the tests that need Chromium or Redis, or start processes of their own
 	@mkdir -p var
 	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist loadfile -m "$(SERVERS)" $(ARGS)
 

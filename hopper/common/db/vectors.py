@@ -13,8 +13,8 @@ from pgvector.django import CosineDistance, HnswIndex, VectorField
 from hopper.common.db.indexes import PostgresOnly
 
 DIMENSIONS = 1536
-FEW = 2_500  # up to here rows are compared one by one: ADR 0014 has the measurement
-MARGIN = 2  # times as many are asked of the index as are wanted: it finds them out of order, so the best come late
+FEW = 12_000  # up to here rows are compared one by one: ADR 0014 has the measurement
+MARGIN = 4  # times as many are asked of the index as are wanted: it finds them out of order, so the best come late
 
 
 class Vector(VectorField):
@@ -57,7 +57,7 @@ def nearest_rows(known: QuerySet, column: str, vector: Any, *, count: int, among
     """Return the `count` nearest of the known rows, each with its `distance`, nearest first, then by key.
 
     `among` are the same rows before their vectors were asked for: counting them needs no join. A few are compared
-    one by one, and so are all if the index gives up before it has found enough: it looks at 20,000 vectors and
+    one by one, and so are all if the index gives up before it has found enough: it looks at 40,000 vectors and
     no more, whether or not the rows that are wanted lie that near.
     """
     distance = Distance(column, Value(_write(vector)))
