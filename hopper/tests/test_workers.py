@@ -113,7 +113,7 @@ def submit_and_change(address, key):
     """Submit the tasks by four at a time and give every tenth a new title; return the titles by id."""
 
     def call(method, path, **body):
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "If-Match": "*"}
         asked = Request(f"{address}{path}", json.dumps(body).encode(), headers, method=method)
         with urlopen(asked, timeout=30) as answer:
             return json.load(answer)
