@@ -1,33 +1,12 @@
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
-from django.conf import settings
 
+from hopper.tests.racing import race
 from projects.tests.factories import ProjectFactory
 from tasks.tests.factories import TaskFactory
 
 TASKS = 20
-
-
-def race(url, **keys):
-    """Start the claimers together and return their answers."""
-    ran = subprocess.Popen(
-        [sys.executable, "-m", "tasks.tests.claimer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "hopper.settings"}, cwd=settings.BASE_DIR,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        said, _ = ran.communicate(json.dumps(keys), timeout=120)
-    except subprocess.TimeoutExpired:
-        os.killpg(ran.pid, signal.SIGKILL)  # the claimers too: they hold the pipe that is read here
-        raise
-    assert ran.returncode == 0
-    return json.loads(said)
 
 
 @pytest.mark.processes
@@ -41,7 +20,7 @@ class TestManyClaimers:
         for key in [*naive, *guarded]:
             TaskFactory(id=key, routed=True, project=project)
 
-        answers = race(shared_url(), naive=naive, guarded=guarded)
+        answers = race("tasks.tests.claimer", shared_url(), naive=naive, guarded=guarded)
 
         winners = Counter(key for answer in answers for key in answer["naive"])
         assert max(winners.values()) > 1, "the harness does not race"
