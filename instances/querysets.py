@@ -6,10 +6,12 @@ from typing import Any, Self
 
 from django.db import models
 from django.db.models.expressions import RawSQL
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Coalesce
 from tree_queries.query import TreeQuerySet
 
-from hopper.common.db.graph import MAX_DEPTH, path_sql, subtree_sql
+from hopper.common.db.graph import MAX_DEPTH, Below, path_sql, subtree_sql
+from hopper.common.db.lists import Holds
 
 TABLE = "hopper_instances"
 OPEN_TASK = ("pending", "routed", "claimed", "in_progress", "blocked")
@@ -55,6 +57,21 @@ class InstanceQuerySet(TreeQuerySet):
         if not keys:
             return self.none()
         return self.filter(pk__in=RawSQL(subtree_sql(TABLE, count=len(keys)), list(keys)))  # noqa: S611
+
+    def closed_to(self, who: str) -> Self:
+        """What is kept from this person or program: PERSONAL branches of others, FAMILY ones it is no member of.
+
+        `ScopeRules.may_be_held_by` says the same of one instance.
+        """
+        holder = Coalesce(
+            KeyTextTransform("owner", "config"), "created_by", models.Value(""), output_field=models.TextField()
+        )
+        others = models.Q(scope="PERSONAL") & ~models.Q(holder=who)
+        strangers = models.Q(scope="FAMILY", config__members__0__isnull=False) & ~models.Q(
+            Holds(KeyTransform("members", "config"), models.Value(who))
+        )
+        tops = self.model._default_manager.alias(holder=holder).filter(others | strangers)
+        return self.filter(pk__in=Below(tops.order_by().values("pk")))
 
     def in_tree_order(self) -> Self:
         """Every instance, depth first, siblings by name, each with `tree_depth`: one query."""

@@ -7,6 +7,7 @@ from django.utils import timezone
 from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, percent
+from hopper.common.rest.principals import Principal
 from hopper.events.models import Event
 from tasks import operations
 from tasks.models import Task, TaskClaim, TaskDependency
@@ -66,6 +67,9 @@ class TaskAdmin(OperatedAdmin):
         ("Times", {"classes": ["tab"], "fields": times}),
     ]  # fmt: skip
     actions = ["complete", "cancel", "retry"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).for_principal(Principal.of_user(request.user))
 
     @display(description="Status", ordering="status", label=STATUS_COLOURS)
     def state(self, task: Task) -> tuple[str, str]:

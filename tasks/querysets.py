@@ -13,9 +13,10 @@ from hopper.common.db.clock import Now
 from hopper.common.db.graph import MAX_DEPTH, Edge, reachable, reachable_from, subtree_sql
 from hopper.common.db.lists import ListOf
 from hopper.common.db.words import Among, HasWords, TagNames, Words
+from hopper.common.models import Role
 from hopper.common.querysets import NearestMixin
 from hopper.common.words import SHORTEST_ID, read_question
-from tasks.readiness import CLAIM_ORDER, Executor, all_of, conditions, open_tasks_behind, unmet
+from tasks.readiness import CLAIM_ORDER, Executor, all_of, conditions, open_to, unmet
 
 if TYPE_CHECKING:
     from tasks.models import Task, TaskClaim, TaskDependency
@@ -115,14 +116,6 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
             for name, condition in conditions(executor).items()
         })  # fmt: skip
 
-    def with_unblock_value(self) -> Self:
-        """Tasks with `unblocks`: how many open tasks wait for this one, directly or through others."""
-        return self.annotate(unblocks=open_tasks_behind())
-
-    def waiting_for(self, task: Any) -> Self:
-        """Tasks that wait for this one to be completed or, `conditional`, to fail; in the order of their keys."""
-        return self.filter(waits_for__depends_on=task).distinct().order_by("pk")
-
     def stuck(self) -> Self:
         """Open tasks that wait for what will not come: a blocker that failed or was cancelled."""
         lost = Q(waits_for__depends_on__status__in=("failed", "cancelled")) & ~Q(waits_for__kind="conditional")
@@ -165,8 +158,8 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
         return held.filter(lease_owner=owner) if owner else held
 
     def for_principal(self, principal: Any) -> Self:
-        """Tasks that the principal may see: those of its projects, and those in its branches."""
-        seen = self
+        """Tasks that the principal may see: of its projects, in its branches, and in no place closed to it."""
+        seen = self if principal.may(Role.ADMINISTRATOR) else self.filter(open_to(principal.name))
         if principal.projects:
             seen = seen.filter(project__in=principal.projects)
         if principal.instances:

@@ -4,19 +4,18 @@ Every question is about keys with an index and none looks at finished tasks, so 
 They are SQL, which both databases read: as nested querysets they took longer to build than to ask.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Exists, F, IntegerField, OuterRef, Q
+from django.db.models import F, IntegerField, Q
 
 from hopper.common.db.asked import Asked, Usual
 from hopper.common.db.clock import Now
+from instances.scopes import name_of
 
-HELD = ("claimed", "in_progress")
 CLAIM_ORDER = ("claim_rank", "claim_by", "created_at", "pk")  # aged by age; then by priority, due date and age
 
 # Scalar subqueries, not EXISTS: PostgreSQL would hash every finished task to answer that for many rows at once.
@@ -60,10 +59,23 @@ OPEN_TASKS_BEHIND = """(
 
 @dataclass(frozen=True)
 class Executor:
-    """Who wants work: the names it answers to, and its type (human, agent, orchestration, …) if it tells."""
+    """Who wants work: `ada`, or `ada/laptop` with the label she gives to one of hers, and its type if it tells.
 
-    names: Sequence[str]
+    Types are human, agent, orchestration and so on. A label is the client's own word: it opens nothing.
+    """
+
+    holder: str
     kind: str | None = None
+
+    @property
+    def who(self) -> str:
+        """The account or key that asks."""
+        return name_of(self.holder)
+
+    @property
+    def answers_to(self) -> list[str]:
+        """The words by which a task may ask for it."""
+        return [word for word in (*self.holder.split("/", 1), self.kind) if word]
 
 
 def conditions(executor: Executor | None = None) -> dict[str, Any]:
@@ -101,12 +113,11 @@ def open_tasks_behind() -> Asked:
 
 def _allowed(executor: Executor) -> Any:
     """Return whether the task is for such an executor, and its place open to whoever that is."""
-    words = [*executor.names, executor.kind] if executor.kind else None
-    wanted = Q(executor_preference=None) | Q(executor_preference__in=words) if words else Q()
-    here = apps.get_model("instances.Instance")._default_manager.filter(pk=OuterRef("instance"))
-    own = ~Q(config__has_key="owner") | Q(config__owner__in=list(executor.names))
-    member = ~Q(config__has_key="members")
-    for name in executor.names:
-        member |= Q(config__members__icontains=f'"{name}"')
-    closed = Exists(here.filter(scope="PERSONAL").exclude(own)) | Exists(here.filter(scope="FAMILY").exclude(member))
-    return wanted & (Q(instance=None) | ~Q(closed))
+    wanted = Q(executor_preference=None) | Q(executor_preference__in=executor.answers_to) if executor.kind else Q()
+    return wanted & open_to(executor.who)
+
+
+def open_to(who: str) -> Q:
+    """Return whether the task is in no place that is closed to this person or program."""
+    instances: Any = apps.get_model("instances.Instance")._default_manager
+    return Q(instance=None) | ~Q(instance__in=instances.closed_to(who))

@@ -16,6 +16,9 @@ def new_id() -> str:
     return str(UUID(int=value))
 
 
+holder_name = RegexValidator(
+    r"^[^/]+\Z", "Leave out the slash: in the name of a holder it begins the executor's label.", code="invalid_name"
+)
 plain_id = RegexValidator(
     r"^[A-Za-z0-9._~-]+\Z", "Use only letters, digits and the characters . _ ~ - in an id.", code="invalid_id"
 )

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from hopper.common.ids import new_id
+from hopper.common.ids import holder_name, new_id
 
 
 class Timestamped(models.Model):
@@ -54,7 +54,7 @@ class ApiKey(Timestamped, Versioned):
     prefix = models.CharField(max_length=12, unique=True, editable=False)
     digest = models.BinaryField(max_length=32, editable=False)
     pepper = models.PositiveSmallIntegerField(editable=False)
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=100, validators=[holder_name])
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.VIEWER, db_default=Role.VIEWER)
     owner = models.CharField(max_length=100, blank=True, default="", db_default="")
     instances = models.JSONField(

@@ -4,7 +4,6 @@ The claim is one statement over the ready tasks, so of many claimers one wins on
 C2). A claim that took a project over its capacity is undone in its own transaction, before anybody saw it.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -36,17 +35,14 @@ class TaskNotClaimable(HopperError):
 
 
 @atomically
-def claim_task(
-    *, task_id: str, owner: str, executor: Executor | None = None, executor_type: str | None = None,
-    lease_seconds: int | None = None,
-) -> Task:  # fmt: skip
+def claim_task(*, task_id: str, owner: str, executor_type: str | None = None, lease_seconds: int | None = None) -> Task:
     """Take a ready task for execution and return it with its `fence` and `lease_until`.
 
     :raises TaskNotClaimable: if it is not ready, saying what it waits for
     :raises Gone: if there is no such task
     """
-    lease = lease_of(executor_type, lease_seconds)
-    taken = _take(Task.objects.filter(pk=task_id), 1, owner, executor, executor_type, lease)
+    executor, lease = Executor(owner, executor_type), lease_of(executor_type, lease_seconds)
+    taken = _take(Task.objects.filter(pk=task_id), 1, executor, lease)
     if not taken:
         raise _why_not(task_id, executor)
     return taken[0]
@@ -54,8 +50,8 @@ def claim_task(
 
 @atomically
 def claim_next(
-    *, owner: str, among: TaskQuerySet | None = None, count: int = 1, executor: Executor | None = None,
-    executor_type: str | None = None, lease_seconds: int | None = None, fair_share: str | None = None,
+    *, owner: str, among: TaskQuerySet | None = None, count: int = 1, executor_type: str | None = None,
+    lease_seconds: int | None = None, fair_share: str | None = None,
 ) -> list[Task]:  # fmt: skip
     """Take the first ready tasks, at most `count` of `among`; fewer, or none, if fewer are ready.
 
@@ -65,16 +61,16 @@ def claim_next(
     """
     if not 1 <= count <= MOST_CLAIMS:
         raise Invalid({"limit": [f"Claim 1 to {MOST_CLAIMS} tasks at a time."]})
-    lease = lease_of(executor_type, lease_seconds)
+    executor, lease = Executor(owner, executor_type), lease_of(executor_type, lease_seconds)
     tasks = Task.objects.all() if among is None else among
     by = fair_share or settings.FAIR_SHARE
     if not by:
-        return _take(tasks, count, owner, executor, executor_type, lease)
+        return _take(tasks, count, executor, lease)
     if by not in FAIR_SHARES:
         raise Invalid({"fair_share": [f"Work is shared fairly between {' or '.join(FAIR_SHARES)}."]})
     taken: list[Task] = []
     while len(taken) < count:
-        claimed = _take(_turn_of(tasks, by, executor), 1, owner, executor, executor_type, lease)
+        claimed = _take(_turn_of(tasks, by, executor), 1, executor, lease)
         if not claimed:
             break
         taken += claimed
@@ -93,9 +89,7 @@ def lease_of(executor_type: str | None, seconds: int | None) -> timedelta:
     return timedelta(seconds=usual if seconds is None else seconds)
 
 
-def _take(
-    tasks: TaskQuerySet, count: int, owner: str, executor: Executor | None, executor_type: str | None, lease: timedelta
-) -> list[Task]:  # fmt: skip
+def _take(tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta) -> list[Task]:
     """Claim the first ready ones; what a project has no room for is passed over."""
     kept: list[Task] = []
     passed_over: list[str] = []
@@ -103,7 +97,7 @@ def _take(
         ready = tasks.exclude(pk__in=passed_over) if passed_over else tasks
         keys = take_first(
             ready.ready(executor), count - len(kept),
-            status=Task.Status.CLAIMED, lease_owner=owner, lease_until=Now() + lease, lease_cost=1.0,
+            status=Task.Status.CLAIMED, lease_owner=executor.holder, lease_until=Now() + lease, lease_cost=1.0,
             fence=F("fence") + 1, attempts=F("attempts") + 1, version=F("version") + 1, updated_at=Now(),
         )  # fmt: skip
         fit, over = _within_capacity(keys)
@@ -111,18 +105,20 @@ def _take(
         passed_over += over
         if not over:
             break
-    _note_claims(kept, owner, executor_type)
+    _note_claims(kept, executor)
     return kept
 
 
-def _note_claims(tasks: Sequence[Task], owner: str, executor_type: str | None) -> None:
+def _note_claims(tasks: Sequence[Task], executor: Executor) -> None:
     if not tasks:
         return
     TaskClaim.objects.bulk_create(
-        TaskClaim(task=task, owner=owner, executor_type=executor_type, fence=task.fence, taken_at=task.updated_at)
+        TaskClaim(
+            task=task, owner=executor.holder, executor_type=executor.kind, fence=task.fence, taken_at=task.updated_at
+        )
         for task in tasks
     )
-    log.record_events("task.claimed", tasks, actor=owner, payload=lambda task: {"fence": task.fence})
+    log.record_events("task.claimed", tasks, actor=executor.holder, payload=lambda task: {"fence": task.fence})
 
 
 def _within_capacity(keys: Sequence[str]) -> tuple[list[Task], list[str]]:
@@ -170,7 +166,7 @@ def _put_back(keys: Sequence[str]) -> None:
     )  # fmt: skip
 
 
-def _turn_of(tasks: TaskQuerySet, by: str, executor: Executor | None) -> TaskQuerySet:
+def _turn_of(tasks: TaskQuerySet, by: str, executor: Executor) -> TaskQuerySet:
     """Return the ready tasks of whoever has the least work under way for its weight."""
     waiting = tasks.ready(executor).order_by().values_list(by, flat=True).distinct()
     held = Task.objects.filter(status__in=Task.HELD).order_by().values_list(by).annotate(n=Count("pk"))
@@ -186,13 +182,11 @@ def _turn_of(tasks: TaskQuerySet, by: str, executor: Executor | None) -> TaskQue
 def _weights(by: str, names: Iterable[str]) -> dict[str, float]:
     if by == "requester":
         return settings.FAIR_SHARE_WEIGHTS
-    weights: dict[str, float] = defaultdict(lambda: 1.0)
-    for instance in Instance.objects.filter(pk__in=list(names)):
-        weights[instance.pk] = float(instance.config.get("fair_share_weight", 1.0))
-    return weights
+    rows = Instance.objects.filter(pk__in=list(names))
+    return {row.pk: float(row.config.get("fair_share_weight", 1.0)) for row in rows}
 
 
-def _why_not(task_id: str, executor: Executor | None) -> HopperError:
+def _why_not(task_id: str, executor: Executor) -> HopperError:
     task = Task.objects.filter(pk=task_id).with_conditions(executor).first()
     if task is None:
         return Gone("There is no such task.")

@@ -15,8 +15,6 @@ from hopper.events import operations as log
 from tasks.models import Task, TaskDependency
 from tasks.operations.leases import close_claims, held_task, start_task
 
-HOPPER = "hopper"
-
 
 @atomically
 def complete_task(*, task_id: str, fence: int | None, owner: str | None, actor: str, result: Any = None) -> Task:
@@ -52,8 +50,10 @@ def cancel_task(*, task: Task, actor: str, reason: str = "") -> Task:
     for key in sorted(branch, key=lambda key: (-branch[key], key)):
         Task.objects.select_for_update().filter(pk=key).first()
     cancelled = _cancel(log.lock_row(task), actor, reason)
-    for subtask in Task.objects.open().filter(pk__in=branch).order_by("pk"):
-        _cancel(subtask, actor, reason or "The task above it was cancelled.")
+    for subtask in Task.objects.filter(pk__in=branch).order_by("pk"):
+        stands = log.lock_row(subtask)  # ending one may have changed the next
+        if stands.status in Task.OPEN:
+            _cancel(stands, actor, reason or "The task above it was cancelled.")
     return cancelled
 
 
@@ -81,8 +81,8 @@ def follow_up(task: Task, *, actor: str) -> None:
     """Tell the parent and the dependents of a task that has just ended."""
     if task.parent_id:
         _tell_parent(task, actor)
-    for dependent, kind, is_waiting in _dependents(task):
-        _tell(dependent, task, kind, is_waiting=is_waiting, actor=actor)
+    for dependent, is_contingent, is_waiting in _dependents(task):
+        _tell(dependent, task, is_contingent=is_contingent, is_waiting=is_waiting, actor=actor)
 
 
 def _tell_parent(task: Task, actor: str) -> None:
@@ -101,30 +101,34 @@ def _complete_decomposed(parent: Task) -> None:
         parent.move_to(status)
     parent.finished_at = timezone.now()
     parent.result = {"subtasks": dict(parent.subtasks.order_by("created_at", "pk").values_list("pk", "result"))}
-    log.save_row(parent, kind="task.completed", actor=HOPPER, subtasks=len(parent.result["subtasks"]))
-    follow_up(parent, actor=HOPPER)
+    log.save_row(parent, kind="task.completed", actor=log.HOPPER, subtasks=len(parent.result["subtasks"]))
+    follow_up(parent, actor=log.HOPPER)
 
 
-def _dependents(task: Task) -> list[tuple[Task, str, bool]]:
-    """Return the open tasks that waited for this one or for the children of its parent, locked, each with the kind
-    of its wait and whether it still waits for anything.
+def _dependents(task: Task) -> list[tuple[Task, bool, bool]]:
+    """Return the open tasks that waited for this one or for the children of its parent, locked: each with whether
+    it is wanted only if this one fails, and whether it still waits for anything.
     """
     waits = Q(depends_on=task)
     if task.parent_id:
         waits |= Q(depends_on=task.parent_id, kind=TaskDependency.Kind.WAITS_FOR_CHILDREN)
-    kinds = dict(TaskDependency.objects.filter(waits).values_list("task_id", "kind"))
-    if not kinds:
+    kinds = set(TaskDependency.objects.filter(waits).values_list("task_id", "kind"))
+    keys = {key for key, _ in kinds}
+    if not keys:
         return []
-    rows = list(Task.objects.select_for_update().open().filter(pk__in=kinds).order_by("pk"))
-    waiting = set(TaskDependency.objects.unmet().filter(task__in=kinds).values_list("task_id", flat=True))
-    return [(row, kinds[row.pk], row.pk in waiting) for row in rows]
+    rows = list(Task.objects.select_for_update().open().filter(pk__in=keys).order_by("pk"))
+    waiting = set(TaskDependency.objects.unmet().filter(task__in=keys).values_list("task_id", flat=True))
+    return [(row, (row.pk, TaskDependency.Kind.CONDITIONAL) in kinds, row.pk in waiting) for row in rows]
 
 
-def _tell(dependent: Task, task: Task, kind: str, *, is_waiting: bool, actor: str) -> None:
-    is_contingent = kind == TaskDependency.Kind.CONDITIONAL
-    if not is_waiting:
-        log.save_row(dependent, kind="task.freed", actor=actor, by=task.pk)
-    elif is_contingent and task.status == Task.Status.COMPLETED and dependent.status not in Task.HELD:
-        cancel_task(task=dependent, actor=actor, reason=f"Not needed: “{task}” was completed.")
-    elif task.status == Task.Status.CANCELLED or (task.status == Task.Status.FAILED and not is_contingent):
+def _tell(dependent: Task, task: Task, *, is_contingent: bool, is_waiting: bool, actor: str) -> None:
+    """Say what the end of the task means to one that waited: it is free, not needed any more, or has lost it."""
+    hoped_for = Task.Status.FAILED if is_contingent else Task.Status.COMPLETED
+    if task.status == hoped_for:
+        if not is_waiting:
+            log.save_row(dependent, kind="task.freed", actor=actor, by=task.pk)
+    elif is_contingent and task.status == Task.Status.COMPLETED:
+        if dependent.status not in Task.HELD:
+            cancel_task(task=dependent, actor=actor, reason=f"Not needed: “{task}” was completed.")
+    elif is_waiting:
         log.save_row(dependent, kind="task.blocker_lost", actor=actor, by=task.pk, status=task.status)

@@ -19,7 +19,6 @@ from tasks.operations.intake import change_task
 from tasks.operations.placing import hold_for_review, return_to_routing, unblock_task
 
 REFUSE = "refuse"
-CLOCK = "hopper"  # who ends what nobody asked for by hand
 PARKED = "It was parked at an instance that has ended: say where it belongs, or cancel it."
 AT_ONCE = 200  # tasks sent back within one request; the job does the rest
 
@@ -97,10 +96,12 @@ def settle_instances(*, now: datetime | None = None) -> dict[str, int]:
     over = [(row, "Its time is up.") for row in Instance.objects.outlived(now=now)]
     over += [(row, "Its window has closed.") for row in Instance.objects.with_window() if _is_over(row, now)]
     for row, reason in over:
-        tree.close_branch(instance=row, closing=Instance.Closing.REROUTE, below=True, actor=CLOCK, reason=reason)
+        tree.close_branch(instance=row, closing=Instance.Closing.REROUTE, below=True, actor=log.HOPPER, reason=reason)
     used = [row for row in Instance.objects.used_up() if _end_used_up(row)]
-    ended = finish(_lowest_first(Instance.objects.closing()), actor=CLOCK)
-    lost = send_back(Task.objects.unheld().filter(instance__status=Instance.Status.TERMINATED)[:AT_ONCE], actor=CLOCK)
+    ended = finish(_lowest_first(Instance.objects.closing()), actor=log.HOPPER)
+    lost = send_back(
+        Task.objects.unheld().filter(instance__status=Instance.Status.TERMINATED)[:AT_ONCE], actor=log.HOPPER
+    )
     return {"closed": len(over), "ended": len(used) + ended, "sent_back": lost}
 
 
@@ -119,7 +120,7 @@ def _is_over(row: Instance, now: datetime) -> bool:
 
 def _end_used_up(row: Instance) -> bool:
     try:
-        tree.terminate_instance(instance=row, actor=CLOCK, reason="The work of its run is over.")
+        tree.terminate_instance(instance=row, actor=log.HOPPER, reason="The work of its run is over.")
     except tree.InstanceHasOpenWork:
         return False
     return True

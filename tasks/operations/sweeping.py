@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from hopper.common.db.clock import Now
+from hopper.common.db.retries import atomically
 from hopper.events import operations as log
 from tasks.models import Task, TaskClaim
 from tasks.operations.ending import follow_up
@@ -27,7 +28,7 @@ def reap_leases() -> int:
     return done
 
 
-@transaction.atomic
+@atomically
 def _reap_batch() -> int:
     expired = list(Task.objects.expired().select_for_update(skip_locked=True)[:BATCH])
     keys = [task.pk for task in expired]
@@ -63,5 +64,5 @@ def promote_aged(*, limit: int = 500) -> int:
     Task.objects.filter(pk__in=keys).update(is_aged=True, version=F("version") + 1, updated_at=Now())
     promoted = list(Task.objects.filter(pk__in=keys))
     if promoted:
-        log.record_events("task.aged", promoted, actor="hopper")
+        log.record_events("task.aged", promoted, actor=log.HOPPER)
     return len(promoted)

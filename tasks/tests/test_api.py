@@ -1,7 +1,10 @@
 import pytest
 
+from hopper.common.models import Role
+from hopper.common.rest.principals import Principal
 from hopper.events.models import Event
 from hopper.tests.refusals import nothing_stored, refused
+from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
@@ -174,6 +177,22 @@ class TestBadInput:
         with nothing_stored():
             assert "The task is routed" in refused(client.patch("/tasks/placed", project=other.pk), 400, "project")
             assert "The task is routed" in refused(client.patch("/tasks/placed", project=None), 400, "project")
+
+
+class TestATaskInAPersonalPlace:
+    @pytest.mark.parametrize(("role", "status"), [("operator", 404), ("administrator", 200)])
+    def test_is_seen_by_its_owner_and_administrators_alone(self, api, role, status):
+        house = InstanceFactory(scope="PERSONAL", config={"owner": "ada"}, status="active")
+        run = InstanceFactory(scope="ORCHESTRATION", parent=house, status="active")
+        TaskFactory(id="secret", title="A letter", routed=True, instance=run)
+        client = api(role)
+        assert client.get("/tasks/secret").status_code == status
+        assert len(client.get("/tasks", search="letter").json()["results"]) == (status == 200)
+
+    def test_is_seen_by_the_key_that_bears_its_owners_name(self):
+        house = InstanceFactory(scope="PERSONAL", config={"owner": "ada"}, status="active")
+        TaskFactory(id="secret", routed=True, instance=house)
+        assert Task.objects.for_principal(Principal("ada", Role.VIEWER)).exists()
 
 
 class TestATask:

@@ -57,7 +57,41 @@ class TestCompletion:
         assert "was completed" in Event.objects.about(Task(pk="waiting")).last().payload["reason"]
 
 
+class TestCancelling:
+    def test_a_branch_steps_the_version_of_each_subtask_that_waited_for_another(self):
+        top = TaskFactory(id="top", routed=True)
+        for key in ("first", "waiting"):
+            TaskFactory(id=key, routed=True, parent=top)
+        operations.add_dependency(task=Task.objects.get(pk="waiting"), depends_on=Task.objects.get(pk="first"), **ACTOR)
+        cancel("top")
+        steps = list(Event.objects.about(Task(pk="waiting")).values_list("type", "version"))
+        assert [kind for kind, _ in steps][-2:] == ["task.blocker_lost", "task.cancelled"]
+        assert Task.objects.get(pk="waiting").version == steps[-1][1]
+
+    def test_a_branch_leaves_alone_what_an_ending_cancelled_already(self):
+        top = TaskFactory(id="top", routed=True)
+        for key in ("waiting", "first"):
+            TaskFactory(id=key, routed=True, parent=top)
+        cancel("waiting")
+        cancel("top")
+        assert kinds(Task(pk="waiting")).count("task.cancelled") == 1
+
+
 class TestALoss:
+    def test_of_what_is_not_needed_any_more_frees_nobody_again(self):
+        parent = TaskFactory(id="parent", routed=True)
+        for key in ("first", "second"):
+            TaskFactory(id=key, routed=True, parent=parent)
+        operations.add_dependency(
+            task=TaskFactory(id="waiting", routed=True), depends_on=parent, kind="waits_for_children", quorum="any",
+            **ACTOR,
+        )  # fmt: skip
+        complete("first")
+        before = kinds(Task(pk="waiting"))
+        assert before[-1] == "task.freed"
+        fail("second")
+        assert kinds(Task(pk="waiting")) == before
+
     @pytest.mark.parametrize("lose", [fail, cancel])
     def test_raises_who_waited_and_frees_nobody(self, lose):
         chain()

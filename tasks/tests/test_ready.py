@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from instances.scopes import name_of
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
 from tasks import operations
@@ -168,18 +169,37 @@ class TestTheOrderOfClaims:
 class TestAnExecutor:
     @pytest.mark.parametrize(("wanted", "names", "kind", "may"), [
         (None, ["ada"], "agent", True), ("agent", ["ada"], "agent", True), ("human", ["ada"], "agent", False),
-        ("ada", ["ada"], "human", True), ("human", ["ada"], None, True),
+        ("ada", ["ada"], "human", True), ("laptop", ["ada", "laptop"], "agent", True), ("human", ["ada"], None, True),
     ])  # fmt: skip
     def test_gets_what_is_meant_for_its_type_or_name(self, wanted, names, kind, may):
         TaskFactory(routed=True, executor_preference=wanted)
-        assert Task.objects.ready(Executor(names, kind)).exists() == may
+        assert Task.objects.ready(Executor("/".join(names), kind)).exists() == may
 
-    @pytest.mark.parametrize(("scope", "config"), [("PERSONAL", {"owner": "ada"}), ("FAMILY", {"members": ["ada"]})])
-    @pytest.mark.parametrize("name", ["ada", "bob", "ad"])
-    def test_gets_of_a_person_or_family_only_as_one_of_them(self, scope, config, name):
-        instance = InstanceFactory(scope=scope, config=config, status="active")
-        TaskFactory(id="task", routed=True, instance=instance)
-        assert Task.objects.ready(Executor([name])).exists() == (name == "ada")
+    @pytest.mark.parametrize(("scope", "config"), [
+        ("PERSONAL", {"owner": "zoë"}), ("PERSONAL", {}), ("FAMILY", {"members": ["bo", "zoë"]}), ("FAMILY", {}),
+    ])  # fmt: skip
+    @pytest.mark.parametrize("holder", ["zoë", "zoë/laptop", "Zoë", "zo", "bob", "bob/zoë"])
+    def test_gets_of_a_person_or_family_only_as_one_of_them(self, scope, config, holder):
+        instance = InstanceFactory(scope=scope, config=config, status="active", created_by="zo")
+        TaskFactory(routed=True, instance=instance)
+        may = instance.rules.may_be_held_by(holder, instance.facts(now=NOW))
+        assert Task.objects.ready(Executor(holder)).exists() == may
+        assert may == (name_of(holder) == ("zoë" if config.get("owner") else "zo") if scope == "PERSONAL" else
+                       not config or name_of(holder) == "zoë")  # fmt: skip
+
+    def test_gets_nothing_below_a_place_that_is_closed_to_it(self):
+        house = InstanceFactory(scope="PERSONAL", config={"owner": "ada"}, status="active")
+        run = InstanceFactory(scope="ORCHESTRATION", parent=house, status="active")
+        TaskFactory(routed=True, instance=run)
+        assert not Task.objects.ready(Executor("bob")).exists()
+        assert Task.objects.ready(Executor("ada/laptop")).exists()
+
+    @pytest.mark.parametrize("path", ["/tasks/task/claim", "/tasks/claim-next", "/tasks/task/start"])
+    def test_opens_nothing_by_a_label(self, api, path):
+        family = InstanceFactory(scope="FAMILY", config={"members": ["ada"]}, status="active")
+        TaskFactory(id="task", routed=True, instance=family)
+        api("executor").post(path, executor="ada", executor_type="agent", fence=0)
+        assert Task.objects.get().status == "routed"
 
     def test_is_told_when_the_task_is_not_for_it(self, api):
         TaskFactory(id="task", routed=True, executor_preference="human")

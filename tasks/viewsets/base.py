@@ -4,9 +4,22 @@ from typing import Any, cast
 
 from rest_framework.exceptions import ValidationError
 
+from hopper.common.rest.principals import Principal
 from hopper.common.rest.viewsets import OperatedViewSet
 from tasks.models import Task
+from tasks.readiness import Executor
 from tasks.serializers import TaskInput, TaskSerializer
+
+
+def executor_of(principal: Principal, wanted: dict[str, Any]) -> Executor:
+    """Return the executor that claims or asks; a person is a human unless it says otherwise."""
+    kind = wanted.get("executor_type") or ("human" if principal.is_person else None)
+    return Executor(holder(principal, wanted.get("executor")), kind)
+
+
+def holder(principal: Principal, label: str | None) -> str:
+    """Return the name that a lease bears."""
+    return f"{principal.get_username()}/{label}" if label else principal.get_username()
 
 
 class TaskDoors(OperatedViewSet):
@@ -26,9 +39,6 @@ class TaskDoors(OperatedViewSet):
         if missing:
             raise ValidationError({place: [f"There is no task {str(missing[0])[:60]!r} that you may see."]})
         return [found[key] for key in keys]
-
-    def holder(self, executor: str | None) -> str:
-        return f"{self.actor}/{executor}" if executor else self.actor
 
     def read_all(self, tasks: list[Task]) -> list[dict[str, Any]]:
         rows = Task.objects.with_edges().in_bulk([task.pk for task in tasks])

@@ -12,8 +12,7 @@ from hopper.common.rest.pagination import page_size
 from tasks import operations
 from tasks.readiness import open_tasks_behind
 from tasks.serializers import TaskSerializer, WaitingTaskSerializer
-from tasks.viewsets.base import TaskDoors
-from tasks.viewsets.work import executor_of
+from tasks.viewsets.base import TaskDoors, executor_of
 
 READY_ACCESS = dict.fromkeys(("ready", "next"), Role.VIEWER)
 CLAIM_ORDER = "claim_rank,claim_by,created_at"
@@ -67,4 +66,4 @@ class ReadyDoors(TaskDoors):
 
     def _executor(self) -> Any:
         asked = {name: self.request.query_params.get(name) for name in ("executor", "executor_type")}
-        return executor_of(self.principal, asked)[0] if any(asked.values()) else None
+        return executor_of(self.principal, asked) if any(asked.values()) else None

@@ -18,7 +18,7 @@ from tasks.serializers import (
     RelatedTaskSerializer,
     TaskSerializer,
 )
-from tasks.viewsets.base import TaskDoors
+from tasks.viewsets.base import TaskDoors, holder
 
 LOOKS = dict.fromkeys(("dependencies", "blocked", "blockers", "lineage"), Role.VIEWER)
 WRITES = dict.fromkeys(("add_dependency", "remove_dependency"), Role.OPERATOR)
@@ -82,7 +82,7 @@ class RelationDoors(TaskDoors):
         rows = [self.checked_task(entry, f"subtasks.{number}") for number, entry in enumerate(wanted["subtasks"])]
         if "fence" not in wanted and not self.principal.may(Role.OPERATOR):
             raise ValidationError({"fence": ["Send the fence that your claim was answered with."]})
-        owner = None if self.principal.may(Role.OPERATOR) else self.holder(wanted.get("executor"))
+        owner = None if self.principal.may(Role.OPERATOR) else holder(self.principal, wanted.get("executor"))
         made = operations.decompose_task(
             task=self.get_object(), subtasks=rows, actor=self.actor, fence=wanted.get("fence"), owner=owner
         )

@@ -10,11 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hopper.common.models import Role
-from hopper.common.rest.principals import Principal
 from hopper.common.rest.serializers import StrictSerializer
 from tasks import operations
 from tasks.models import Task
-from tasks.readiness import Executor
 from tasks.serializers import (
     ClaimInput,
     ClaimNextInput,
@@ -24,7 +22,7 @@ from tasks.serializers import (
     ReasonInput,
     TaskSerializer,
 )
-from tasks.viewsets.base import TaskDoors
+from tasks.viewsets.base import TaskDoors, executor_of, holder
 
 LEASE_VERBS = ("claim", "claim_next", "heartbeat", "start", "release", "complete", "fail")
 PLAIN_VERBS: dict[str, Callable[..., Task]] = {
@@ -35,13 +33,6 @@ PLAIN_VERBS: dict[str, Callable[..., Task]] = {
 }
 REASONED = ("cancel", "block")
 WORK_ACCESS = {**dict.fromkeys(LEASE_VERBS, Role.EXECUTOR), **dict.fromkeys(PLAIN_VERBS, Role.OPERATOR)}
-
-
-def executor_of(principal: Principal, wanted: dict[str, Any]) -> tuple[Executor, str | None]:
-    """Return the executor that claims or asks, and its type."""
-    kind = wanted.get("executor_type") or ("human" if principal.is_person else None)
-    label = wanted.get("executor")
-    return Executor([principal.get_username(), *([label] if label else [])], kind), kind
 
 
 class WorkDoors(TaskDoors):
@@ -121,15 +112,14 @@ class WorkDoors(TaskDoors):
     def _proof(self, hold: dict[str, Any]) -> dict[str, Any]:
         """Return who acts on which hold; an operator may act for whoever holds the task."""
         acts_for = self.principal.may(Role.OPERATOR) and "fence" in hold
-        owner = None if acts_for else self.holder(hold.get("executor"))
+        owner = None if acts_for else holder(self.principal, hold.get("executor"))
         return {"task_id": self.get_object().pk, "fence": hold.get("fence"), "owner": owner}
 
     def _claimer(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Return who claims, and for how long; a person is a human unless it says otherwise."""
-        executor, kind = executor_of(self.principal, wanted)
+        """Return who claims, and for how long."""
+        executor = executor_of(self.principal, wanted)
         return {
-            "owner": self.holder(wanted.get("executor")), "executor": executor, "executor_type": kind,
-            "lease_seconds": wanted.get("lease_seconds"),
+            "owner": executor.holder, "executor_type": executor.kind, "lease_seconds": wanted.get("lease_seconds"),
         }  # fmt: skip
 
     def _held(self, task: Task) -> dict[str, Any]:

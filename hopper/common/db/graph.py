@@ -1,9 +1,10 @@
 """Locks and walks over parent and dependency rows, alike on both databases."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Subquery
 
 MAX_DEPTH = 16
 
@@ -95,3 +96,15 @@ def path_sql(table: str, *, key: str = "id", parent: str = "parent_id", count: i
             SELECT n.{key}, n.{parent}, above.depth + 1 FROM {table} n JOIN above ON n.{key} = above.parent
             WHERE above.depth < {MAX_DEPTH}
         ) SELECT id FROM above"""  # noqa: S608 - names of our own tables; values are parameters
+
+
+class Below(Subquery):
+    """The keys that a subquery of a tree's own rows gives, and of all below them."""
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
+        table = connection.ops.quote_name(self.query.get_meta().db_table)
+        template = (
+            f"(WITH RECURSIVE below(id) AS (%(subquery)s UNION SELECT n.id FROM {table} n JOIN below "  # noqa: S608
+            "ON n.parent_id = below.id) SELECT id FROM below)"
+        )
+        return super().as_sql(compiler, connection, template=template, **extra)

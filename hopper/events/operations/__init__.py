@@ -2,6 +2,7 @@
 
 from hopper.events.operations.deliveries import DeliveryFailed, drain, purge_deliveries, retry_delivery, schedule
 from hopper.events.operations.rows import (
+    HOPPER,
     StillInUse,
     change_row,
     check_row,
@@ -14,6 +15,7 @@ from hopper.events.operations.rows import (
 )
 
 __all__ = [
+    "HOPPER",
     "DeliveryFailed",
     "StillInUse",
     "change_row",

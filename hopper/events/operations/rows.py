@@ -19,6 +19,7 @@ from hopper.events.operations.deliveries import schedule
 
 Row = TypeVar("Row", bound=models.Model)
 BATCH = 500
+HOPPER = "hopper"  # the actor of what nobody asked for by hand
 HIGHEST = "SELECT MAX(version) FROM events WHERE aggregate_type = %s AND aggregate_id = %s"
 
 
