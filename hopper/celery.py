@@ -34,6 +34,8 @@ def every(pause: timedelta, job: str, *args: Any) -> dict[str, Any]:
 # `celery beat` follows this schedule; without a broker `manage.py relay` does.
 app.conf.beat_schedule = {
     "route what no doorbell rang for": every(timedelta(seconds=5), "routing.route_waiting_tasks"),
+    "expire offers that nobody answered": every(timedelta(seconds=5), "routing.settle_delegations"),
+    "claim for projects that claim at once": every(timedelta(seconds=5), "tasks.claim_for_projects"),
     "end instances whose work or time is over": every(timedelta(seconds=10), "tasks.settle_instances"),
     "return tasks whose lease has run out": every(timedelta(seconds=10), "tasks.reap_leases"),
     "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),

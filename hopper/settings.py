@@ -192,6 +192,14 @@ DOORBELLS = {
     "task.retried": ["routing.route_task"],
 }
 
+# What an app above does about an event of one below, in its transaction: both hold, or neither.
+REACTIONS = {
+    kind: ["routing.operations.close_hops"]
+    for kind in (
+        "task.completed", "task.failed", "task.cancelled", "task.returned", "task.retried", "task.review_requested",
+    )
+}  # fmt: skip
+
 # Which event is news for which consumer: a delivery is written with it, and carried soon after.
 CONSUMERS = {
     kind: ["embedding"]
@@ -207,6 +215,8 @@ CONSUMERS = {
 LEASE_SECONDS = env.durations("LEASES", default={"worker": "60s", "agent": "10m", "human": "24h"}, shortest=1)
 # How long a routed task waits at most before it goes first, by priority.
 AGEING_SECONDS = env.durations("AGEING", default={"high": "1d", "medium": "3d", "low": "7d"}, shortest=1)
+# How long an offer to an instance waits for its answer, unless the instance's `delegation_timeout` says.
+OFFER_SECONDS = env.whole("OFFER_SECONDS", default=120, minimum=1)
 # What claim-next shares the work between, if a claim does not say: nothing, `requester` or `instance`.
 FAIR_SHARE = env.text("FAIR_SHARE")
 FAIR_SHARE_WEIGHTS = env.numbers("FAIR_SHARE_WEIGHTS")

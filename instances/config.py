@@ -120,6 +120,7 @@ CHECKS: dict[str, Callable[[str, Any], None]] = {
     "complexity_threshold": _number(1, 10),
     "fair_share_weight": _weight,
     "auto_delegate": _flag,
+    "auto_accept": _flag,
     "capabilities": _skills,
     "owner": _person,
     "members": _people,

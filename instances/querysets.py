@@ -12,6 +12,7 @@ from tree_queries.query import TreeQuerySet
 
 from hopper.common.db.graph import MAX_DEPTH, Below, path_sql, subtree_sql
 from hopper.common.db.lists import Holds
+from instances.scopes import SCOPES
 
 TABLE = "hopper_instances"
 OPEN_TASK = ("pending", "routed", "claimed", "in_progress", "blocked")
@@ -41,6 +42,10 @@ class InstanceQuerySet(TreeQuerySet):
     def path_to(self, key: str) -> Self:
         """The instance and those above it, by one upward walk."""
         return self.filter(pk__in=RawSQL(path_sql(TABLE), [key]))  # noqa: S611 - names are ours
+
+    def with_paths_to(self, keys: Sequence[str]) -> Self:
+        """These instances and all above them, by one upward walk."""
+        return self.filter(pk__in=RawSQL(path_sql(TABLE, count=len(keys)), list(keys)))  # noqa: S611
 
     def ancestors_of(self, instance: Any) -> Self:
         """Instances above this one, by one upward walk."""
@@ -72,6 +77,12 @@ class InstanceQuerySet(TreeQuerySet):
         )
         tops = self.model._default_manager.alias(holder=holder).filter(others | strangers)
         return self.filter(pk__in=Below(tops.order_by().values("pk")))
+
+    def may_hand_down(self, key: str | None) -> bool:
+        """Tell whether this instance has somebody to hand work down to, or has to, as it executes nothing."""
+        below = models.Q(parent=key, status="active")
+        idle = models.Q(pk=key, scope__in=[scope.name for scope in SCOPES.values() if not scope.executes])
+        return key is not None and self.filter(below | idle).exists()
 
     def in_tree_order(self) -> Self:
         """Every instance, depth first, siblings by name, each with `tree_depth`: one query."""

@@ -74,6 +74,8 @@ class ScopeRules:
     name: str
     sits_under: frozenset[str | None]  # None: at the root
     keeps_content = False  # what came in stays in the branch
+    executes = True  # here, by whoever claims
+    delegates = True  # to what is below
 
     def why_not_execute(self, facts: Facts) -> str | None:
         """Return why the instance cannot work on a task itself, or None if it can."""
@@ -101,6 +103,7 @@ class Global(ScopeRules):
 
     name = "GLOBAL"
     sits_under = frozenset({None})
+    executes = False
 
     def why_not_execute(self, facts: Facts) -> str | None:
         return "is GLOBAL, and hands work down instead of executing it"
@@ -124,6 +127,7 @@ class Orchestration(ScopeRules):
 
     name = "ORCHESTRATION"
     sits_under = frozenset({"PROJECT", "PERSONAL", "EVENT"})
+    delegates = False
 
 
 class Personal(ScopeRules):
@@ -179,6 +183,7 @@ class Federated(ScopeRules):
 
     name = "FEDERATED"
     sits_under = frozenset({None, "GLOBAL"})
+    executes = False
 
     def why_not_execute(self, facts: Facts) -> str | None:
         return "speaks for a peer, which executes instead"

@@ -15,6 +15,10 @@ EVERY = (*OPEN, "completed", "failed", "cancelled")
 class ProjectQuerySet(models.QuerySet["Project"]):
     """Projects; chain the questions like filters."""
 
+    def claiming_at_once(self) -> Self:
+        """Projects whose executor takes what becomes ready without asking for it."""
+        return self.active().filter(auto_claim=True).order_by("pk")
+
     def active(self) -> Self:
         """Projects that take new tasks."""
         return self.filter(is_active=True)

@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -247,15 +248,48 @@ class DelegationAdmin(OperatedAdmin):
     list_select_related = ["task", "source_instance", "target_instance"]
     search_fields = ["task__title", "reason"]
     autocomplete_fields = ["task", "source_instance", "target_instance"]
-    readonly_fields = ["status", "delegated_at", "accepted_at", "completed_at", "version"]
+    readonly_fields = [
+        "status", "reason_code", "result", "delegated_at", "accepted_at", "completed_at", "version",
+    ]  # fmt: skip
+    actions = ["accept", "decline", "take_back"]
     ordering = ["-delegated_at", "-pk"]
 
     @display(description="Status", ordering="status", label=HOP_COLOURS)
     def state(self, hop: Delegation) -> tuple[str, str]:
         return hop.status, hop.get_status_display()
 
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        settled = ["task", "source_instance", "target_instance", "delegation_type"]
+        return [*self.readonly_fields, *settled] if obj else self.readonly_fields
+
+    def get_fields(self, request: HttpRequest, obj: models.Model | None = None) -> Any:
+        new = ["task", "target_instance", "delegation_type", "reason"]
+        return super().get_fields(request, obj) if obj else new
+
     def create_row(self, *, actor: str, **fields: Any) -> Delegation:
-        return operations.create_delegation(actor=actor, **fields)
+        """Offer the task from where it is; one that went before a person instead shows the hop before."""
+        fields["target"] = fields.pop("target_instance")
+        hop = operations.delegate_task(actor=actor, **{**fields, "reason": fields.get("reason") or ""})
+        return hop or Delegation.objects.of_task(fields["task"]).latest("delegated_at")
+
+    @admin.action(description="Accept", permissions=["change"])
+    def accept(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        self._answer(request, queryset, operations.accept_delegation, "accepted")
+
+    @admin.action(description="Decline", permissions=["change"])
+    def decline(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        decline = partial(operations.reject_delegation, reason_code=Delegation.ReasonCode.OTHER)
+        self._answer(request, queryset, decline, "declined")
+
+    @admin.action(description="Take back", permissions=["change"])
+    def take_back(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        self._answer(request, queryset, operations.cancel_delegation, "taken back")
+
+    def _answer(self, request: HttpRequest, queryset: models.QuerySet, verb: Any, past: str) -> None:
+        actor = request.user.get_username()
+        done = self.act(request, queryset, lambda hop: verb(delegation=hop, actor=actor))
+        if done:
+            self.message_user(request, f"{done} {past}.")
 
     def change_row(self, row: Delegation, *, actor: str, **changes: Any) -> Delegation:
         return operations.change_delegation(delegation=row, actor=actor, **changes)

@@ -23,6 +23,12 @@ def route_waiting_tasks(limit: int = 100) -> int:
     return operations.route_waiting(limit=limit)
 
 
+@shared_task(name="routing.settle_delegations")
+def settle_delegations() -> dict[str, int]:
+    """Let offers that nobody answered expire, and ask the next."""
+    return operations.settle_delegations()
+
+
 @shared_task(name="routing.embed_waiting")
 def embed_waiting(limit: int = 1000) -> int:
     """Build the vectors of what has changed."""

@@ -7,7 +7,10 @@ from django.db import models
 from django.db.models import Avg, Count, F, Q
 from django.db.models.functions import JSONObject, TruncDate
 
+from hopper.common.db.clock import Now
+from hopper.common.models import Role
 from hopper.common.querysets import NearestMixin
+from instances.models import Instance
 from tasks.models import Task
 
 if TYPE_CHECKING:
@@ -161,11 +164,29 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
         """Hops that are offered or accepted and not over."""
         return self.filter(status__in=self.model.OPEN)
 
+    def offered(self) -> Self:
+        """Hops that wait for their target to answer."""
+        return self.filter(status=self.model.Status.PENDING)
+
+    def unanswerable(self) -> Self:
+        """Offers whose time is up by the database's clock, or whose target takes no work any more."""
+        return self.offered().filter(Q(expires_at__lte=Now()) | ~Q(target_instance__status="active"))
+
+    def declined(self) -> Self:
+        """Hops that their target refused, gave back or did not answer."""
+        return self.filter(status__in=self.model.DECLINED)
+
+    def in_order(self) -> Self:
+        """Hops as they were made, with their instances."""
+        return self.select_related("source_instance", "target_instance").order_by("delegated_at", "pk")
+
     def for_principal(self, principal: Any) -> Self:
-        """Hops of tasks that the principal may see."""
-        if not (principal.instances or principal.projects):
-            return self.all()
-        return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))
+        """Hops of tasks that the principal may see, and those that come from or go to its branches."""
+        visible = Q(task__in=Task.objects.for_principal(principal).values("pk"))
+        if principal.instances:
+            branches = Instance.objects.in_branches(principal.instances).values("pk")
+            visible |= Q(source_instance__in=branches) | Q(target_instance__in=branches)
+        return self if principal.may(Role.ADMINISTRATOR) and not principal.is_limited else self.filter(visible)
 
 
 class PolicyQuerySet(models.QuerySet["Policy"]):

@@ -1,6 +1,12 @@
 from rest_framework import serializers
 
-from hopper.common.rest.serializers import LeanSerializer, StrictCharField, StrictModelSerializer, StrictSerializer
+from hopper.common.rest.serializers import (
+    LeanSerializer,
+    StrictCharField,
+    StrictIntegerField,
+    StrictModelSerializer,
+    StrictSerializer,
+)
 from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion
 
 
@@ -59,21 +65,79 @@ class DelegationSerializer(LeanSerializer):
     class Meta:
         model = Delegation
         fields = [
-            "id", "task_id", "source_instance_id", "target_instance_id", "delegation_type", "status", "reason",
-            "result", "expires_at", "delegated_at", "accepted_at", "completed_at", "version",
+            "id", "task_id", "source_instance_id", "target_instance_id", "delegation_type", "status", "reason_code",
+            "reason", "result", "expires_at", "delegated_at", "accepted_at", "completed_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
 
 
-class DelegationInput(StrictModelSerializer):
-    """What a client may write."""
+class DelegationChange(StrictModelSerializer):
+    """What of a hop can be changed by hand."""
 
     class Meta:
         model = Delegation
-        fields = [
-            "task_id", "source_instance_id", "target_instance_id", "delegation_type", "reason", "result", "expires_at",
-        ]  # fmt: skip
+        fields = ["reason", "expires_at"]
         validators = ()
+
+
+class DelegateInput(StrictSerializer):
+    """To which instance a task goes, how and why; the parts of a decomposition; the fence of whoever holds it."""
+
+    target_instance_id = StrictCharField(required=False, max_length=100)
+    delegation_type = serializers.ChoiceField(Delegation.Type.choices, default=Delegation.Type.ROUTE)
+    reason = StrictCharField(required=False, allow_blank=True, max_length=2000)
+    subtasks = serializers.ListField(child=serializers.DictField(), required=False, min_length=1, max_length=100)
+    fence = StrictIntegerField(required=False, min_value=0)
+    executor = StrictCharField(required=False, max_length=100)
+
+
+class RejectInput(StrictSerializer):
+    """Why an offer is declined: a code that programs read, and words."""
+
+    reason_code = serializers.ChoiceField(Delegation.ReasonCode.choices, required=False)
+    reason = StrictCharField(required=False, allow_blank=True, max_length=2000)
+
+
+class CancelInput(StrictSerializer):
+    """Why the task is taken back."""
+
+    reason = StrictCharField(required=False, allow_blank=True, max_length=2000)
+
+
+class ResultInput(StrictSerializer):
+    """What came of the work, and the proof of whoever holds it."""
+
+    result = serializers.JSONField(required=False)
+    fence = StrictIntegerField(required=False, min_value=0)
+    executor = StrictCharField(required=False, max_length=100)
+
+
+class HolderSerializer(serializers.Serializer):
+    """Who held a task, from when to when, and why it ended."""
+
+    owner = serializers.CharField()
+    executor_type = serializers.CharField(allow_null=True)
+    taken_at = serializers.DateTimeField()
+    released_at = serializers.DateTimeField(allow_null=True)
+    why = serializers.CharField(allow_null=True)
+
+
+class StaySerializer(serializers.Serializer):
+    """A time that a task spent at an instance."""
+
+    instance_id = serializers.CharField()
+    name = serializers.CharField()
+    arrived_at = serializers.DateTimeField()
+    left_at = serializers.DateTimeField(allow_null=True)
+    hop = serializers.CharField(allow_null=True)
+    held_by = HolderSerializer(many=True)
+
+
+class ChainSerializer(serializers.Serializer):
+    """The hops of a task in the order they were made, and where it was and who held it meanwhile."""
+
+    results = DelegationSerializer(many=True)
+    stays = StaySerializer(many=True)
 
 
 class PolicySerializer(LeanSerializer):

@@ -3,24 +3,30 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hopper.common.models import Role
-from hopper.common.rest.viewsets import CHANGE_ACCESS, READ_ACCESS, OperatedViewSet, ReadViewSet
+from hopper.common.rest.principals import holder
+from hopper.common.rest.serializers import StrictSerializer
+from hopper.common.rest.viewsets import READ_ACCESS, ChangedViewSet, OperatedViewSet, ReadViewSet
+from instances.models import Instance
 from routing import operations
 from routing.filters import DecisionFilter, DelegationFilter, EpisodeFilter, PatternFilter
 from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion
 from routing.serializers import (
+    CancelInput,
     DecisionSerializer,
-    DelegationInput,
+    DelegationChange,
     DelegationSerializer,
     EpisodeSerializer,
     PatternInput,
     PatternSerializer,
     PolicyInput,
     PolicySerializer,
+    RejectInput,
+    ResultInput,
     VersionInput,
     VersionSerializer,
 )
@@ -29,6 +35,8 @@ GROUPS = {"strategy": "decided_by", "project": "project", "day": "day", "outcome
 BY_ADMINISTRATORS = {**READ_ACCESS} | dict.fromkeys(
     ("create", "update", "partial_update", "destroy"), Role.ADMINISTRATOR
 )
+
+HOP_ACCESS = {**READ_ACCESS} | dict.fromkeys(("update", "partial_update", "destroy", "cancel"), Role.OPERATOR)
 
 
 class DecisionViewSet(ReadViewSet):
@@ -84,20 +92,67 @@ class PatternViewSet(OperatedViewSet):
     delete_row = staticmethod(operations.delete_pattern)
 
 
-class DelegationViewSet(OperatedViewSet):
-    """The hops of tasks through the tree."""
+class DelegationViewSet(ChangedViewSet):
+    """The hops of tasks through the tree, and the answers of those they were offered to."""
 
     queryset = Delegation.objects.all()
     serializer_class = DelegationSerializer
-    write_serializer_class = DelegationInput
+    write_serializer_class = DelegationChange
     filterset_class = DelegationFilter
-    access = CHANGE_ACCESS
+    access: ClassVar = {**HOP_ACCESS, **dict.fromkeys(("accept", "reject", "complete"), Role.EXECUTOR)}
     orderings: ClassVar = {"delegated_at": "delegated_at"}
     default_ordering = "-delegated_at"
     row_name = "delegation"
-    create_row = staticmethod(operations.create_delegation)
     change_row = staticmethod(operations.change_delegation)
     delete_row = staticmethod(operations.delete_delegation)
+
+    @extend_schema(request=None, responses=DelegationSerializer)
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, pk: str) -> Response:
+        """Take the task to the target; the first answer counts."""
+        StrictSerializer.checked(request.data)
+        return Response(self.read(operations.accept_delegation(delegation=self._mine("target"), actor=self.actor)))
+
+    @extend_schema(request=RejectInput, responses=DelegationSerializer)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str) -> Response:
+        """Decline an offer, or give an accepted task back, and say why; the next candidate is asked."""
+        wanted = RejectInput.checked(request.data)
+        return Response(self.read(
+            operations.reject_delegation(delegation=self._mine("target"), actor=self.actor, **wanted)
+        ))  # fmt: skip
+
+    @extend_schema(request=ResultInput, responses=DelegationSerializer)
+    @action(detail=True, methods=["post"])
+    def complete(self, request: Request, pk: str) -> Response:
+        """Finish the task at the target, which completes each open hop above it too."""
+        wanted = ResultInput.checked(request.data)
+        label = wanted.pop("executor", None)
+        owner = None if self.principal.may(Role.OPERATOR) else holder(self.principal, label)
+        return Response(self.read(operations.complete_delegation(
+            delegation=self._mine("target"), actor=self.actor, owner=owner, **wanted
+        )))  # fmt: skip
+
+    @extend_schema(request=CancelInput, responses=DelegationSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Take the task back to the source, from wherever below it has gone."""
+        wanted = CancelInput.checked(request.data)
+        return Response(self.read(
+            operations.cancel_delegation(delegation=self._mine("source"), actor=self.actor, **wanted)
+        ))  # fmt: skip
+
+    def _mine(self, end: str) -> Delegation:
+        """Return the hop if the principal may speak for that end of it.
+
+        :raises PermissionDenied: if its branches do not reach there
+        """
+        hop: Delegation = self.get_object()
+        branches = self.principal.instances
+        there = getattr(hop, f"{end}_instance_id")
+        if branches and not Instance.objects.in_branches(branches).filter(pk=there).exists():
+            raise PermissionDenied(f"Your key does not reach the {end} of this hop.")
+        return hop
 
 
 class PolicyViewSet(OperatedViewSet):

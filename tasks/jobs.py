@@ -11,6 +11,12 @@ def reap_leases() -> int:
     return operations.reap_leases()
 
 
+@shared_task(name="tasks.claim_for_projects")
+def claim_for_projects() -> int:
+    """Take what has become ready for projects that claim at once."""
+    return operations.claim_for_projects()
+
+
 @shared_task(name="tasks.promote_aged")
 def promote_aged() -> int:
     """Let whoever waited too long go first."""

@@ -40,9 +40,11 @@ NOTHING_ABOVE_STOPPED = """({0} IS NULL OR (
     ) SELECT 1 FROM above
     WHERE (SELECT n.status FROM tasks n WHERE n.id = above.id) IN ('blocked', 'failed', 'cancelled')
     LIMIT 1) IS NULL)"""
-# An instance that waits for its last task to end has what is there worked on.
+# GLOBAL and FEDERATED hand work on; an instance that waits for its last task to end has what is there worked on.
 INSTANCE_ACTIVE = """({0} IS NULL OR (
-    SELECT i.status = 'active' OR COALESCE(i.closing, '') = 'wait' FROM hopper_instances i WHERE i.id = {0}))"""
+    SELECT i.scope NOT IN ('GLOBAL', 'FEDERATED') AND (i.status = 'active' OR COALESCE(i.closing, '') = 'wait')
+    FROM hopper_instances i WHERE i.id = {0}))"""
+NOT_ON_OFFER = """(SELECT 1 FROM task_delegations h WHERE h.task_id = {0} AND h.status = 'pending' LIMIT 1) IS NULL"""
 PROJECT_ACTIVE = "({0} IS NULL OR (SELECT p.is_active FROM projects p WHERE p.name = {0}))"
 PROJECT_HAS_ROOM = """({0} IS NULL OR {0} NOT IN (
     SELECT p.name FROM projects p WHERE p.capacity IS NOT NULL AND p.capacity <= (
@@ -90,6 +92,7 @@ def conditions(executor: Executor | None = None) -> dict[str, Any]:
         "dependencies": Asked(NO_DEPENDENCY_UNMET, "pk"),
         "subtasks": Asked(NO_OPEN_SUBTASK, "pk"),
         "parent": Asked(NOTHING_ABOVE_STOPPED, "parent_id"),
+        "offer": Asked(NOT_ON_OFFER, "pk"),
         "instance": Asked(INSTANCE_ACTIVE, "instance_id"),
         "project": Asked(PROJECT_ACTIVE, "project_id"),
         "capacity": Asked(PROJECT_HAS_ROOM, "project_id"),

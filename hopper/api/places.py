@@ -17,8 +17,16 @@ def named_place(names: dict[str, Any], principal: Principal) -> dict[str, Any]:
     """
     return {
         "project": _find(Project, names.get("project"), "project", principal, "slug"),
-        "instance": _find(Instance, names.get("instance"), "instance", principal, "name"),
+        "instance": named_instance(names.get("instance"), principal),
     }
+
+
+def named_instance(name: str | None, principal: Principal, *, field: str = "instance") -> Any:
+    """Return the instance of that id or name, as far as the principal may see it, or None if none is named.
+
+    :raises ValidationError: naming the field, if it is not there
+    """
+    return _find(Instance, name, field, principal, "name")
 
 
 def _find(model: Any, name: str | None, field: str, principal: Principal, other: str) -> Any:

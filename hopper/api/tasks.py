@@ -13,7 +13,8 @@ from rest_framework.response import Response
 from feedback import operations as feedback
 from feedback.models import TaskFeedback
 from feedback.serializers import FeedbackInput, FeedbackSerializer
-from hopper.api.meaning import DuplicateSerializer, MeaningfulTaskViewSet
+from hopper.api.delegation import DelegatedTaskViewSet
+from hopper.api.meaning import DuplicateSerializer
 from hopper.api.places import named_place
 from hopper.common.models import Role
 from hopper.common.rest.principals import Principal
@@ -21,8 +22,8 @@ from hopper.events.models import Event
 from hopper.events.serializers import EventSerializer
 from projects.models import Project
 from routing import operations as routing
-from routing.models import Decision, Delegation
-from routing.serializers import DecisionInput, DecisionSerializer, DelegationSerializer
+from routing.models import Decision
+from routing.serializers import DecisionInput, DecisionSerializer
 from sync import operations as sync
 from sync.models import ExternalMapping
 from sync.serializers import MappingChange, MappingInput, MappingSerializer
@@ -31,7 +32,7 @@ from tasks.models import Task
 from tasks.serializers import TaskSerializer
 
 WRITE_FEEDBACK = dict.fromkeys(("give_feedback", "replace_feedback", "withdraw_feedback"), Role.EXECUTOR)
-LOOKS = dict.fromkeys(("timeline", "decision", "feedback", "external_mappings", "delegations"), Role.VIEWER)
+LOOKS = dict.fromkeys(("timeline", "decision", "feedback", "external_mappings"), Role.VIEWER)
 OPERATE = dict.fromkeys(("route", "record_decision", "add_mapping", "change_mapping", "remove_mapping"), Role.OPERATOR)
 
 
@@ -55,15 +56,15 @@ class DetailedTaskSerializer(TaskSerializer):
         read_only_fields = fields
 
 
-class ComposedTaskViewSet(MeaningfulTaskViewSet):
+class ComposedTaskViewSet(DelegatedTaskViewSet):
     """The work: what came in, where it stands, who holds it, why it is there."""
 
     serializer_class = DetailedTaskSerializer
     list_serializer_class = TaskSerializer
-    also_shows = (*MeaningfulTaskViewSet.also_shows, FeedbackSerializer, MappingSerializer)
-    access: ClassVar = {**MeaningfulTaskViewSet.access, **WRITE_FEEDBACK, **LOOKS, **OPERATE}
+    also_shows = (*DelegatedTaskViewSet.also_shows, FeedbackSerializer, MappingSerializer)
+    access: ClassVar = {**DelegatedTaskViewSet.access, **WRITE_FEEDBACK, **LOOKS, **OPERATE}
     conditional = (
-        *MeaningfulTaskViewSet.conditional, "replace_feedback", "withdraw_feedback", "change_mapping", "remove_mapping",
+        *DelegatedTaskViewSet.conditional, "replace_feedback", "withdraw_feedback", "change_mapping", "remove_mapping",
     )  # fmt: skip
 
     @property
@@ -112,13 +113,6 @@ class ComposedTaskViewSet(MeaningfulTaskViewSet):
     def timeline(self, request: Request, pk: str) -> Response:
         """List everything that happened to the task, oldest first."""
         return Response({"results": EventSerializer.show_all(Event.objects.about(self.get_object()))})
-
-    @extend_schema(responses=DelegationSerializer(many=True))
-    @action(detail=True)
-    def delegations(self, request: Request, pk: str) -> Response:
-        """List the hops of the task through the tree."""
-        hops = Delegation.objects.of_task(self.get_object())
-        return Response({"results": DelegationSerializer.show_all(hops)})
 
     # -- decision
 

@@ -8,7 +8,8 @@ from feedback.operations import record_feedback
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
-from routing.operations import assign_task, create_delegation, create_pattern, create_policy, route_task
+from routing.operations import assign_task, create_pattern, create_policy, route_task
+from routing.tests.factories import make_hop
 from sync.operations import create_mapping
 from tasks.operations import add_dependency, submit_task
 from tasks.tests.factories import TaskFactory
@@ -38,7 +39,7 @@ def grow(numbers):
         record_feedback(task=task, actor="ada", was_good_match=True)
         add_dependency(task=hub, depends_on=task, actor="ada")
         create_mapping(task=hub, platform=f"platform-{n}", external_id="1", actor="ada")
-        create_delegation(task=task, source_instance=root, target_instance=place, actor="ada")
+        make_hop(task, root, place, status="accepted")
         create_pattern(name=f"Pattern {n}", pattern_type="tag", target_project=project.pk, actor="ada")
         create_policy(name=f"Policy {n}", actor="ada")
         route_task(task=submit_task(title="Whose is this", actor="ada", required_capabilities=["sorcery"]))

@@ -1,6 +1,7 @@
 """A write that is sent twice is done once, and a change that was overtaken is refused, at every door."""
 
 import json
+from collections import defaultdict
 
 import pytest
 from django.db import connection
@@ -20,7 +21,15 @@ from hopper.tests.test_roles import DOORS
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
 from routing.models import Duplicate
-from routing.operations import assign_task, create_delegation, create_pattern, create_policy, create_version
+from routing.operations import (
+    accept_delegation,
+    assign_task,
+    cancel_delegation,
+    create_pattern,
+    create_policy,
+    create_version,
+    delegate_task,
+)
 from routing.operations import route_task as decide
 from sync.operations import create_mapping
 from tasks.models import Task
@@ -36,10 +45,14 @@ def house():
     """A row for each thing that can be done; returns the ids that Hopper made."""
     root, web = InstanceFactory(id="root", scope="GLOBAL"), ProjectFactory(name="web")
     ProjectFactory(name="empty")
+    desk = InstanceFactory(id="desk", parent=root)
     for status in ("created", "active", "paused"):
         InstanceFactory(id=status, scope="PROJECT", status=status, parent=root)
+    team = InstanceFactory(id="team", scope="ORCHESTRATION", parent_id="desk")
+    for key in ("first", "second", "third"):
+        TaskFactory(id=key, routed=True, project=web, instance=desk)
     for key in ("placed", "parked", "gone wrong", "held"):
-        TaskFactory(id=key.replace(" ", "-"), routed=True, project=web)
+        TaskFactory(id=key.replace(" ", "-"), routed=True, project=web, instance=desk)
     for key in ("waiting", "spare", "doubt"):
         TaskFactory(id=key)
     assign_task(task=TaskFactory(id="judged"), project=web, actor="ada")
@@ -53,10 +66,12 @@ def house():
     policy = create_policy(name="house", actor="ada")
     create_version(policy=policy, actor="ada")
     pattern = create_pattern(name="logins", pattern_type="tag", target_project="web", actor="ada")
-    hop = create_delegation(
-        task=Task.objects.get(pk="held"), source_instance=root, target_instance_id="active", actor="ada"
-    )  # fmt: skip
-    return {"policy": policy.pk, "pattern": pattern.pk, "hop": hop.pk}
+    hop, offer, taken = (
+        delegate_task(task=Task.objects.get(pk=key), target=team, actor="ada") for key in ("first", "second", "third")
+    )
+    accept_delegation(delegation=taken, actor="ada")
+    cancel_delegation(delegation=hop, actor="ada")
+    return {"policy": policy.pk, "pattern": pattern.pk, "hop": hop.pk, "offer": offer.pk, "taken": taken.pk}
 
 
 POSTS = [
@@ -92,8 +107,11 @@ POSTS = [
     ("/policies", {"name": WORD}),
     ("/policies/{policy}/versions", {"rules": [{"name": WORD, "when": {"keyword": "a"}, "project": "web"}]}),
     ("/policies/{policy}/versions/1/activate", {}),
-    ("/delegations", {"task_id": "placed", "source_instance_id": "root", "target_instance_id": "active",
-                      "reason": WORD}),
+    ("/tasks/placed/delegate", {"target_instance_id": "team", "reason": WORD}),
+    ("/delegations/{offer}/accept", {}),
+    ("/delegations/{offer}/reject", {"reason": WORD}),
+    ("/delegations/{offer}/cancel", {"reason": WORD}),
+    ("/delegations/{taken}/complete", {"result": {"said": WORD}}),
     ("/review/doubt", {"project": "web", "reason": WORD}),
 ]  # fmt: skip
 
@@ -125,7 +143,7 @@ class TestAPostWithAKey:
             (view, action) for view, action, method, _ in DOORS if method == "post" and view.only_reads is not True
         }
 
-        assert {door_of(path.format(policy="a")) for path, _ in POSTS} == posts
+        assert {door_of(path.format_map(defaultdict(lambda: "a"))) for path, _ in POSTS} == posts
 
     @pytest.mark.parametrize(("path", "body"), [("/routing/suggest", {"title": "a"}),
                                                 ("/tasks/waiting/route?dry_run=true", {})])  # fmt: skip

@@ -9,7 +9,7 @@ from instances import operations
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
-from routing.operations import create_delegation
+from routing.tests.factories import make_hop
 from tasks.tests.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db
@@ -230,7 +230,7 @@ class TestALife:
 
     def test_does_not_end_while_it_owes_an_answer(self):
         top, below = chain(2)
-        create_delegation(task=TaskFactory(), source_instance=top, target_instance=below, actor="ada")
+        make_hop(TaskFactory(), top, below)
 
         with nothing_stored(), pytest.raises(operations.InstanceHasOpenWork, match="has open delegations"):
             operations.terminate_instance(instance=below, **ACTOR)

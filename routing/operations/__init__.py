@@ -2,6 +2,7 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
+from routing.operations.chains import chain_of
 from routing.operations.deciding import (
     Dossier,
     assign_task,
@@ -10,8 +11,18 @@ from routing.operations.deciding import (
     route_waiting,
     suggest_for,
 )
-from routing.operations.delegations import change_delegation, create_delegation, delete_delegation
+from routing.operations.delegations import change_delegation, delegate_task, delete_delegation, split_task
 from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
+from routing.operations.handing import NotDelegated, hand_down
+from routing.operations.hops import (
+    OfferExpired,
+    accept_delegation,
+    cancel_delegation,
+    close_hops,
+    complete_delegation,
+    reject_delegation,
+    settle_delegations,
+)
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
 from routing.operations.meaning import Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
@@ -32,17 +43,24 @@ __all__ = [
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",
+    "NotDelegated",
+    "OfferExpired",
     "Tally",
+    "accept_delegation",
     "activate_version",
     "assign_task",
+    "cancel_delegation",
+    "chain_of",
     "change_delegation",
     "change_pattern",
     "change_policy",
     "change_version",
-    "create_delegation",
+    "close_hops",
+    "complete_delegation",
     "create_pattern",
     "create_policy",
     "create_version",
+    "delegate_task",
     "delete_delegation",
     "delete_pattern",
     "delete_policy",
@@ -52,6 +70,7 @@ __all__ = [
     "embed_waiting",
     "fetch_model",
     "get_embedder",
+    "hand_down",
     "judge_episode",
     "load_policy",
     "open_dossier",
@@ -59,9 +78,12 @@ __all__ = [
     "record_usage",
     "refit",
     "refit_if_due",
+    "reject_delegation",
     "route_task",
     "route_waiting",
+    "settle_delegations",
     "settle_duplicate",
+    "split_task",
     "suggest_for",
     "suggest_twin",
 ]

@@ -18,6 +18,7 @@ from routing.learning.memory import Memory
 from routing.models import Decision, Episode, LearnedState, PolicyVersion
 from routing.models.decision import DecidedBy
 from routing.operations import loading
+from routing.operations.handing import hand_down
 from routing.policy.decide import PolicyView, decide
 from routing.policy.types import Choice, Ranked, Roster, Strategy, TaskView
 from routing.strategies import Boost, Capability, Learned, Velocity, Workload
@@ -95,7 +96,10 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
     dossier = open_dossier()
     view = loading.view_of_task(task, now=now)
     choice, milliseconds = dossier.decide(view)
-    return _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
+    decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
+    if Instance.objects.may_hand_down(decision.instance_id):
+        hand_down(task=task)
+    return decision
 
 
 @transaction.atomic
@@ -113,6 +117,8 @@ def assign_task(
         raise Invalid({"project": [f"{project.pk} {why_not}: choose another, or make it active first."]})
     if instance is not None and not instance.is_active:
         raise Invalid({"instance": [f"{instance} is {instance.status}: choose another, or make it active first."]})
+    if instance is not None and (refusal := _refusal(instance, sender=actor)):
+        raise Invalid({"instance": [f"{instance} {refusal}: choose another."]})
     place = instance or (project.instance if project else None)
     text = f"{actor} chose {project.pk if project else instance}{f': {reason}' if reason else '.'}"
     best = Ranked(project.pk if project else None, place.pk if place else None, 1.0, {"human": 1.0}, [text])
@@ -120,7 +126,10 @@ def assign_task(
     known = {project.pk: project} if project else {}
     dossier = Dossier(loading.Knowledge(places=known, policy=loading.load_knowledge().policy))
     view = loading.view_of_task(task)
-    return _store(task, choice, view, dossier, actor=actor, now=timezone.now(), milliseconds=0.0)
+    decision = _store(task, choice, view, dossier, actor=actor, now=timezone.now(), milliseconds=0.0)
+    if Instance.objects.may_hand_down(decision.instance_id):
+        hand_down(task=task)
+    return decision
 
 
 def route_waiting(*, now: datetime | None = None, limit: int = 100) -> int:
@@ -154,6 +163,11 @@ def _outdated(limit: int) -> Sequence[Task]:
         return []
     stale = Decision.objects.abstained().older_than(since)
     return list(Task.objects.in_review().filter(pk__in=stale.values("pk"))[:limit])
+
+
+def _refusal(instance: Instance, *, sender: str) -> str | None:
+    """Return why the scope of the instance takes no work of this sender, or None if it does."""
+    return instance.rules.why_not_receive(instance.facts(now=timezone.now()), sender=sender)
 
 
 @transaction.atomic

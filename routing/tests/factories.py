@@ -1,7 +1,10 @@
 """What tests of routing begin from: values for the pure part, rows and lessons for the rest."""
 
+from django.utils import timezone
+
 from feedback.operations import import_confirmed, record_feedback
 from projects.tests.factories import ProjectFactory
+from routing.models import Delegation
 from routing.operations import assign_task, create_policy, load_policy
 from routing.policy.decide import PolicyView, decide
 from routing.policy.rules import RuleBook, read_rules
@@ -41,6 +44,13 @@ def choose(task, candidates, rules=None, *, workload=None, learned=()):
     """Decide with every strategy but the learned one, unless it is given."""
     strategies = [Capability(), *learned, Workload(workload or {}), Velocity(), Boost()]
     return decide(task, candidates, rules or PolicyView(), strategies)
+
+
+def make_hop(task, source, target, **fields):
+    """A hop as the database keeps it, an offer unless told otherwise."""
+    return Delegation.objects.create(
+        task=task, source_instance=source, target_instance=target, **{"delegated_at": timezone.now(), **fields}
+    )
 
 
 def make_projects(*names, **fields):

@@ -3,8 +3,8 @@ from django.urls import reverse
 
 from instances.tests.factories import InstanceFactory
 from routing.models import Delegation, LearnedState, Pattern, Policy, PolicyVersion
-from routing.operations import create_delegation, create_version, refit, route_task
-from routing.tests.factories import activate_rules, make_policy, make_projects, teach_topics, votes_for
+from routing.operations import create_version, refit, route_task
+from routing.tests.factories import activate_rules, make_hop, make_policy, make_projects, teach_topics, votes_for
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
 
@@ -127,16 +127,16 @@ class TestPoliciesPatternsAndDelegations:
         assert Pattern.objects.get().tag_criteria == ["login"]
 
     def test_refuse_a_delegation_to_itself_and_a_second_one(self, office):
-        task, here, there = TaskFactory(), InstanceFactory(), InstanceFactory()
-        form = {"task": task.pk, "source_instance": here.pk, "delegation_type": "route"}
+        here = InstanceFactory()
+        task, there = TaskFactory(routed=True, instance=here), InstanceFactory(parent=here)
+        form = {"task": task.pk, "delegation_type": "route"}
         assert office.post("delegation", "add", **form, target_instance=here.pk).status_code == 200
         assert not Delegation.objects.exists()
-        create_delegation(task=task, source_instance=here, target_instance=there, actor="ada")
-        assert office.post("delegation", "add", **form, target_instance=there.pk).status_code == 200
+        for _ in range(2):
+            assert office.post("delegation", "add", **form, target_instance=there.pk).status_code == 200
         assert Delegation.objects.count() == 1
 
     def test_go_with_nothing_but_their_own_row(self, office):
-        here, there = InstanceFactory(), InstanceFactory()
-        hop = create_delegation(task=TaskFactory(), source_instance=here, target_instance=there, actor="ada")
+        hop = make_hop(TaskFactory(), InstanceFactory(), InstanceFactory(), status="cancelled")
         office.post("delegation", "delete", hop.pk, post="yes")
         assert (Delegation.objects.count(), Task.objects.count()) == (0, 1)

@@ -2,11 +2,9 @@
 
 import pytest
 
-from instances.tests.factories import InstanceFactory
 from routing.models import PolicyVersion
 from routing.operations import load_policy
 from routing.tests.factories import make_projects
-from tasks.tests.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db
 LOGINS = {"name": "logins", "when": {"keyword": "login"}, "project": "web", "weight": 0.9}
@@ -95,28 +93,3 @@ class TestPatterns:
 
     def test_are_for_administrators_to_write(self, api):
         assert api("operator").post("/patterns", **self.FIELDS).status_code == 403
-
-
-class TestDelegations:
-    def test_are_made_listed_and_deleted(self, api):
-        client = api("operator")
-        task, source, target = TaskFactory(), InstanceFactory(), InstanceFactory()
-        body = {
-            "task_id": task.pk,
-            "source_instance_id": source.pk,
-            "target_instance_id": target.pk,
-            "reason": "closer",
-        }
-        made = client.post("/delegations", **body)
-        assert (made.status_code, made.json()["status"]) == (201, "pending")
-        hops = client.get(f"/tasks/{task.pk}/delegations").json()["results"]
-        assert [hop["target_instance_id"] for hop in hops] == [target.pk]
-        assert errors(client.post("/delegations", **body)) == {
-            "non_field_errors": ["This instance has handed the task on already."]
-        }
-        same = {**body, "task_id": TaskFactory().pk, "target_instance_id": source.pk}
-        assert errors(client.post("/delegations", **same)) == {
-            "target_instance_id": ["An instance cannot delegate to itself."]
-        }
-        assert client.get("/delegations?status=pending").json()["results"][0]["id"] == made.json()["id"]
-        assert client.delete(f"/delegations/{made.json()['id']}").status_code == 204

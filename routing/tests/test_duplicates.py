@@ -71,7 +71,7 @@ class TestTheWorker:
         assert hints() == {("third", "second", "suggested")}
 
     def test_sets_nothing_beside_what_is_personal(self):
-        home = InstanceFactory(scope="PERSONAL", parent=InstanceFactory(scope="GLOBAL"))
+        home = InstanceFactory(scope="PERSONAL", parent=InstanceFactory(scope="GLOBAL"), config={"owner": "ada"})
         assign_task(task=submit("first"), instance=home, actor="ada")
         submit("second")
         embed_waiting()

@@ -8,12 +8,13 @@ from tasks.operations.dependencies import (
     remove_dependency,
     set_dependencies,
 )
-from tasks.operations.ending import cancel_task, complete_task, fail_task
+from tasks.operations.ending import cancel_task, complete_elsewhere, complete_task, fail_task
 from tasks.operations.evacuation import drain_instance, end_instance, settle_instances
 from tasks.operations.explaining import explain
 from tasks.operations.identity import set_external_identity
 from tasks.operations.intake import change_task, delete_task, submit_task
 from tasks.operations.leases import LeaseLost, heartbeat_task, release_task, start_task
+from tasks.operations.moving import move_task, raise_to_person
 from tasks.operations.placing import (
     block_task,
     hold_for_review,
@@ -23,7 +24,7 @@ from tasks.operations.placing import (
     unblock_task,
 )
 from tasks.operations.subtasks import decompose_task
-from tasks.operations.sweeping import promote_aged, reap_leases
+from tasks.operations.sweeping import claim_for_projects, promote_aged, reap_leases
 
 __all__ = [
     "LeaseLost",
@@ -33,8 +34,10 @@ __all__ = [
     "cancel_task",
     "change_dependency",
     "change_task",
+    "claim_for_projects",
     "claim_next",
     "claim_task",
+    "complete_elsewhere",
     "complete_task",
     "create_tasks",
     "decompose_task",
@@ -47,8 +50,10 @@ __all__ = [
     "heartbeat_task",
     "hold_for_review",
     "import_finished_tasks",
+    "move_task",
     "place_task",
     "promote_aged",
+    "raise_to_person",
     "reap_leases",
     "release_task",
     "remove_dependency",

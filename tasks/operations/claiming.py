@@ -77,6 +77,22 @@ def claim_next(
     return taken
 
 
+@atomically
+def claim_for_project(*, project: Project, task: Task | None = None) -> list[Task]:
+    """Take ready work of a project with `auto_claim` for its executor, as much as it has room for.
+
+    The holder is `executor` of the project's `executor_config`, or else bears the name of the project.
+    """
+    if not (project.auto_claim and project.is_active):
+        return []
+    owner = str(project.executor_config.get("executor") or project.pk)
+    among = Task.objects.in_project(project)
+    return claim_next(
+        owner=owner, executor_type=project.executor_type, count=MOST_CLAIMS,
+        among=among.filter(pk=task.pk) if task else among,
+    )  # fmt: skip
+
+
 def lease_of(executor_type: str | None, seconds: int | None) -> timedelta:
     """Return how long a lease is, by the type of executor unless the seconds are named.
 

@@ -97,12 +97,21 @@ def _tell_parent(task: Task, actor: str) -> None:
 
 def _complete_decomposed(parent: Task) -> None:
     """Complete the task whose last subtask was completed: its work was theirs."""
+    results = dict(parent.subtasks.order_by("created_at", "pk").values_list("pk", "result"))
+    complete_elsewhere(task=parent, actor=log.HOPPER, result={"subtasks": results}, subtasks=len(results))
+
+
+@atomically
+def complete_elsewhere(*, task: Task, actor: str, result: Any, **payload: Any) -> Task:
+    """Finish a routed task that nobody claims here, as its work was done by others: subtasks, or a peer.
+
+    :raises TransitionNotAllowed: if it is not routed
+    """
+    task = log.lock_row(task)
     for status in (Task.Status.CLAIMED, Task.Status.IN_PROGRESS, Task.Status.COMPLETED):
-        parent.move_to(status)
-    parent.finished_at = timezone.now()
-    parent.result = {"subtasks": dict(parent.subtasks.order_by("created_at", "pk").values_list("pk", "result"))}
-    log.save_row(parent, kind="task.completed", actor=log.HOPPER, subtasks=len(parent.result["subtasks"]))
-    follow_up(parent, actor=log.HOPPER)
+        task.move_to(status)
+    task.result, task.finished_at = result, timezone.now()
+    return _end(task, "task.completed", actor, why="completed", **payload)
 
 
 def _dependents(task: Task) -> list[tuple[Task, bool, bool]]:

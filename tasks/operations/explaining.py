@@ -71,7 +71,11 @@ SENTENCES: dict[str, Callable[[Task], str]] = {
     "dependencies": lambda task: "It waits for others to be completed first.",
     "subtasks": lambda task: "It has open subtasks: they are the work.",
     "parent": lambda task: "A task above it is blocked, failed or cancelled.",
-    "instance": lambda task: "Its instance takes no work now: start or resume it, or route the task elsewhere.",
+    "offer": lambda task: "It is offered to another instance, which has not answered yet.",
+    "instance": lambda task: (
+        "Its instance has no work done now: it is not active, or is GLOBAL or FEDERATED and hands it on. Start or "
+        "resume it, or delegate the task."
+    ),
     "project": lambda task: f"Project {task.project_id} is inactive.",
     "capacity": lambda task: f"Project {task.project_id} is at capacity: a lease has to end first.",
     "executor": lambda task: "It is not for this executor: see its executor_preference and its instance.",

@@ -9,6 +9,7 @@ from hopper.events import operations as log
 from instances.models import Instance
 from projects.models import Project
 from tasks.models import Task, TransitionNotAllowed
+from tasks.operations.claiming import claim_for_project
 from tasks.operations.leases import close_claims
 
 
@@ -17,7 +18,7 @@ def place_task(
     *, task: Task, project: Project | None, instance: Instance | None, confidence: float, reasoning: str, actor: str,
     **payload: Any,
 ) -> Task:  # fmt: skip
-    """Give the task its destination and mark it routed.
+    """Give the task its destination and mark it routed; a project with `auto_claim` takes it at once.
 
     :raises TransitionNotAllowed: if the task is past routing
     """
@@ -27,7 +28,9 @@ def place_task(
     task.routing_confidence, task.routing_reasoning = confidence, reasoning
     task.review_required, task.route_after = False, None
     destination = {"project": project.pk if project else None, "instance": instance.pk if instance else None}
-    return log.save_row(task, kind="task.routed", actor=actor, confidence=confidence, **destination, **payload)
+    task = log.save_row(task, kind="task.routed", actor=actor, confidence=confidence, **destination, **payload)
+    claimed = claim_for_project(project=project, task=task) if project and project.auto_claim else []
+    return claimed[0] if claimed else task
 
 
 @transaction.atomic

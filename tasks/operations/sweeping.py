@@ -9,7 +9,9 @@ from django.db.models import F, Q
 from hopper.common.db.clock import Now
 from hopper.common.db.retries import atomically
 from hopper.events import operations as log
+from projects.models import Project
 from tasks.models import Task, TaskClaim
+from tasks.operations.claiming import claim_for_project
 from tasks.operations.ending import follow_up
 
 REAPER = "reaper"
@@ -54,6 +56,11 @@ def _reap_batch() -> int:
 def _tell(tasks: Sequence[Task], kind: str, holders: dict[str, str | None]) -> None:
     if tasks:
         log.record_events(kind, tasks, actor=REAPER, payload=lambda task: {"held_by": holders[task.pk]})
+
+
+def claim_for_projects() -> int:
+    """Take what has become ready for the executors of projects with `auto_claim`; return how many."""
+    return sum(len(claim_for_project(project=project)) for project in Project.objects.claiming_at_once())
 
 
 @transaction.atomic

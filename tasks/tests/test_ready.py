@@ -8,6 +8,7 @@ from django.utils import timezone
 from instances.scopes import name_of
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
+from routing.tests.factories import make_hop
 from tasks import operations
 from tasks.models import Task
 from tasks.readiness import Executor, conditions
@@ -35,6 +36,12 @@ def below(status):
     return TaskFactory(id="task", routed=True, parent=TaskFactory(routed=True, parent=top))
 
 
+def on_offer():
+    task = TaskFactory(id="task", routed=True)
+    make_hop(task, InstanceFactory(), InstanceFactory())
+    return task
+
+
 def with_subtask():
     task = TaskFactory(id="task", routed=True)
     TaskFactory(parent=task)
@@ -59,6 +66,7 @@ NOT_READY = {
     "behind an open task": ("dependencies", waiting_for),
     "behind a failed task": ("dependencies", lambda: waiting_for(**over("failed"))),
     "behind a cancelled task": ("dependencies", lambda: waiting_for(**over("cancelled"))),
+    "on offer": ("offer", on_offer),
     "a contingency": ("dependencies", lambda: waiting_for("conditional")),
     "split": ("subtasks", with_subtask),
     "below a parked task": ("parent", lambda: below("blocked")),

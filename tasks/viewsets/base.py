@@ -4,7 +4,8 @@ from typing import Any, cast
 
 from rest_framework.exceptions import ValidationError
 
-from hopper.common.rest.principals import Principal
+from hopper.common.models import Role
+from hopper.common.rest.principals import Principal, holder
 from hopper.common.rest.viewsets import OperatedViewSet
 from tasks.models import Task
 from tasks.readiness import Executor
@@ -17,13 +18,18 @@ def executor_of(principal: Principal, wanted: dict[str, Any]) -> Executor:
     return Executor(holder(principal, wanted.get("executor")), kind)
 
 
-def holder(principal: Principal, label: str | None) -> str:
-    """Return the name that a lease bears."""
-    return f"{principal.get_username()}/{label}" if label else principal.get_username()
-
-
 class TaskDoors(OperatedViewSet):
     """Checked input, visible rows, and rows as a client sees them."""
+
+    def proof_of_hold(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Return the fence and whose it has to be; an operator may act without, and for whoever holds the task."""
+        acts_for = self.principal.may(Role.OPERATOR)
+        if "fence" not in wanted and not acts_for:
+            raise ValidationError({"fence": ["Send the fence that your claim was answered with."]})
+        return {
+            "fence": wanted.get("fence"),
+            "owner": None if acts_for else holder(self.principal, wanted.get("executor")),
+        }
 
     def checked_task(self, entry: dict[str, Any], place: str, task: Task | None = None) -> dict[str, Any]:
         try:

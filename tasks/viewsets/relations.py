@@ -4,7 +4,6 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +17,7 @@ from tasks.serializers import (
     RelatedTaskSerializer,
     TaskSerializer,
 )
-from tasks.viewsets.base import TaskDoors, holder
+from tasks.viewsets.base import TaskDoors
 
 LOOKS = dict.fromkeys(("dependencies", "blocked", "blockers", "lineage"), Role.VIEWER)
 WRITES = dict.fromkeys(("add_dependency", "remove_dependency"), Role.OPERATOR)
@@ -80,10 +79,6 @@ class RelationDoors(TaskDoors):
         """Split a routed task, or one that you hold, into subtasks; the last of them completes it."""
         wanted = DecomposeInput.checked(request.data)
         rows = [self.checked_task(entry, f"subtasks.{number}") for number, entry in enumerate(wanted["subtasks"])]
-        if "fence" not in wanted and not self.principal.may(Role.OPERATOR):
-            raise ValidationError({"fence": ["Send the fence that your claim was answered with."]})
-        owner = None if self.principal.may(Role.OPERATOR) else holder(self.principal, wanted.get("executor"))
-        made = operations.decompose_task(
-            task=self.get_object(), subtasks=rows, actor=self.actor, fence=wanted.get("fence"), owner=owner
-        )
+        proof = self.proof_of_hold(wanted)
+        made = operations.decompose_task(task=self.get_object(), subtasks=rows, actor=self.actor, **proof)
         return Response({"results": self.read_all(made)}, status=status.HTTP_201_CREATED)

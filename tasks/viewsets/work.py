@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hopper.common.models import Role
+from hopper.common.rest.principals import holder
 from hopper.common.rest.serializers import StrictSerializer
 from tasks import operations
 from tasks.models import Task
@@ -22,7 +23,7 @@ from tasks.serializers import (
     ReasonInput,
     TaskSerializer,
 )
-from tasks.viewsets.base import TaskDoors, executor_of, holder
+from tasks.viewsets.base import TaskDoors, executor_of
 
 LEASE_VERBS = ("claim", "claim_next", "heartbeat", "start", "release", "complete", "fail")
 PLAIN_VERBS: dict[str, Callable[..., Task]] = {

@@ -47,3 +47,8 @@ class Principal:
 def principal_of(request: Request) -> Principal:
     """Return who sent the request; our authentication gives no other kind of user."""
     return cast(Principal, request.user)
+
+
+def holder(principal: Principal, label: str | None) -> str:
+    """Return the name that a lease of the principal bears, with the label of the executor that it speaks for."""
+    return f"{principal.get_username()}/{label}" if label else principal.get_username()

@@ -105,13 +105,12 @@ class ReadViewSet(ScopedViewSet):
         return Response(self.shown(self.get_object()))
 
 
-class OperatedViewSet(ReadViewSet):
-    """Rows that are written by operations: `create_row`, `change_row` and `delete_row` name them."""
+class ChangedViewSet(ReadViewSet):
+    """Rows that are changed by operations, `change_row` and `delete_row`, and made at doors of their own."""
 
     access = CHANGE_ACCESS
     conditional: ClassVar[tuple[str, ...]] = ("update", "partial_update", "destroy")
     write_serializer_class: type[StrictSerializer]
-    create_row: Callable[..., Any]
     change_row: Callable[..., Any]
     delete_row: Callable[..., Any]
     row_name: str
@@ -125,12 +124,6 @@ class OperatedViewSet(ReadViewSet):
         """Return the row, as it now stands, as a client sees it."""
         fresh = self.get_queryset().filter(pk=row.pk).first() or row
         return self.shown(fresh)
-
-    def create(self, request: Request, **kwargs: Any) -> Response:
-        row = self.create_row(actor=self.actor, **self.checked(request))
-        return Response(
-            self.read(row), status=status.HTTP_201_CREATED, headers={"Location": f"{request.path.rstrip('/')}/{row.pk}"}
-        )
 
     def update(self, request: Request, *, partial: bool = False, **kwargs: Any) -> Response:
         row = self.matching(self.get_object())
@@ -150,3 +143,15 @@ class OperatedViewSet(ReadViewSet):
         :raises ValidationError: naming each field that is wrong
         """
         return self.seen(self.write_serializer_class.checked(request.data, row, partial=partial))
+
+
+class OperatedViewSet(ChangedViewSet):
+    """Rows that are made here too, by `create_row`."""
+
+    create_row: Callable[..., Any]
+
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        row = self.create_row(actor=self.actor, **self.checked(request))
+        return Response(
+            self.read(row), status=status.HTTP_201_CREATED, headers={"Location": f"{request.path.rstrip('/')}/{row.pk}"}
+        )

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.deletion import ProtectedError
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from hopper.common.db.rows import read_row
 from hopper.common.errors import Gone, HopperError, Invalid, Stale
@@ -35,6 +36,8 @@ def record_event(kind: str, row: models.Model, *, actor: str, **payload: Any) ->
     schedule([event])
     for job in settings.DOORBELLS.get(kind, ()):
         ring(job, row.pk)
+    for react in _reactions_to(kind):
+        react(row=row, actor=actor)
     return event
 
 
@@ -52,6 +55,14 @@ def record_events(
             )
             for row in batch
         ))  # fmt: skip
+        for react in _reactions_to(kind):
+            for row in batch:
+                react(row=row, actor=actor)
+
+
+def _reactions_to(kind: str) -> list[Callable[..., Any]]:
+    """Return what the upper apps have to do in the same transaction."""
+    return [import_string(name) for name in settings.REACTIONS.get(kind, ())]
 
 
 def _entry(kind: str, row: models.Model, actor: str, payload: dict[str, Any]) -> dict[str, Any]:
