@@ -13,7 +13,7 @@ from routing.operations.deciding import (
 from routing.operations.delegations import change_delegation, create_delegation, delete_delegation
 from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
-from routing.operations.meaning import Tally, embed_all, embed_waiting
+from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
     activate_version,
@@ -29,6 +29,7 @@ from routing.operations.question import embed_question
 from routing.operations.usage import record_usage
 
 __all__ = [
+    "CONSUMER",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",

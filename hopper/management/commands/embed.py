@@ -9,7 +9,6 @@ from rich.progress import DownloadColumn, Progress
 from hopper.events.models import Delivery
 from hopper.management.base import Answer, HopperCommand
 from routing import operations
-from routing.operations.meaning import CONSUMER
 
 
 class Command(HopperCommand):
@@ -42,7 +41,7 @@ def _embed(*, stale: bool, everything: bool) -> Answer:
     operations.embed_waiting(limit=1_000_000, tally=tally)
     if stale or everything:
         operations.embed_all(only_stale=stale, tally=tally)
-    return {**asdict(tally), "waiting": Delivery.objects.open().filter(consumer=CONSUMER).count()}
+    return {**asdict(tally), "waiting": Delivery.objects.open().filter(consumer=operations.CONSUMER).count()}
 
 
 def _fetch(*, quiet: bool) -> Answer:
