@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, When
-from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from hopper.common.db.clock import Now
-from hopper.common.db.graph import MAX_DEPTH, Edge, reachable, reachable_from, subtree_sql
+from hopper.common.db.graph import MAX_DEPTH, Edge, in_subtree, reachable, reachable_from
 from hopper.common.db.lists import ListOf
 from hopper.common.db.words import Among, HasWords, TagNames, Words
 from hopper.common.models import Role
@@ -163,8 +162,7 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
         if principal.projects:
             seen = seen.filter(project__in=principal.projects)
         if principal.instances:
-            branches = subtree_sql("hopper_instances", count=len(principal.instances))
-            seen = seen.filter(instance__in=RawSQL(branches, list(principal.instances)))  # noqa: S611
+            seen = seen.filter(in_subtree("instance_id", principal.instances, table="hopper_instances"))
         return seen
 
     def with_edges(self) -> Self:

@@ -8,9 +8,11 @@ from django.test import RequestFactory
 from feedback.models import TaskFeedback
 from hopper.api import router
 from hopper.api.review import ReviewViewSet
+from hopper.common.db.graph import MOST_LISTED
 from hopper.common.models import Role
 from hopper.testing import ApiClient
 from hopper.tests.refusals import nothing_stored, refused
+from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
 from routing.models import Delegation, Pattern, Policy
@@ -140,6 +142,17 @@ class TestALimitedKey:
     )  # fmt: skip
     def test_of_a_branch_lists_only_what_is_below_it(self, api, path, seen):
         assert keys_in(api(instances=["near"]), path) == seen
+
+    def test_of_a_branch_that_is_gone_sees_nothing(self, api):
+        assert keys_in(api(instances=["gone"]), "/tasks") == set()
+
+    def test_of_a_branch_too_large_to_be_listed_sees_the_tasks_at_its_ends(self, api):
+        Instance.objects.bulk_create(
+            Instance(id=f"leaf{n}", name=f"Leaf {n}", scope="EVENT", status="active", parent_id="below")
+            for n in range(MOST_LISTED)
+        )
+        TaskFactory(id="at-the-end", status="routed", instance_id=f"leaf{MOST_LISTED - 1}")
+        assert keys_in(api(instances=["near"]), "/tasks") == {"ours-task", "at-the-end"}
 
     def test_sees_as_much_of_the_episodes(self, api):
         shown = api(projects=["ours"]).get("/episodes").json()["results"]

@@ -91,7 +91,7 @@ class TestAThousandTasks:
             submitting = pool.submit(submit_and_change, processes.web(), key)
             for kills in range(1, 6):
                 seen = count_vectors(rows_of) + 2 * BATCH
-                wait_until(lambda wanted=seen: count_vectors(rows_of) >= wanted, f"work before kill {kills}")
+                wait_until(lambda wanted=seen: work(submitting, rows_of) >= wanted, f"work before kill {kills}")
                 processes.kill(worker)
                 if kills == 3:
                     broker.flushall()
@@ -126,6 +126,13 @@ def submit_and_change(address, key):
 
     with ThreadPoolExecutor(4) as pool:
         return {task["id"]: task["title"] for task in pool.map(submit, range(TASKS))}
+
+
+def work(submitting, rows_of):
+    """Return how many vectors there are; what the submitting thread stumbled over is raised here at once."""
+    if submitting.done():
+        submitting.result()
+    return count_vectors(rows_of)
 
 
 def count_vectors(rows_of):

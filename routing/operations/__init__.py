@@ -24,7 +24,7 @@ from routing.operations.hops import (
     settle_delegations,
 )
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
-from routing.operations.meaning import Tally, embed_all, embed_waiting
+from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
     activate_version,
@@ -40,6 +40,7 @@ from routing.operations.question import embed_question
 from routing.operations.usage import record_usage
 
 __all__ = [
+    "CONSUMER",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",

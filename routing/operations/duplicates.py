@@ -1,6 +1,6 @@
 """Hints that an open task repeats an earlier one: given by the worker, answered by a person."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import transaction
@@ -25,11 +25,11 @@ class NoDuplicate(HopperError):
     code = "no_duplicate"
 
 
-def suggest_duplicates(*, keys: Sequence[str], embedder: Embedder) -> None:
+def suggest_duplicates(*, keys: Collection[str], embedder: Embedder) -> None:
     """Look, for each open task among them, for the one most like it that was there before.
 
-    One question a task, after its vector is stored and outside of that transaction: a worker that is killed in
-    between loses a hint, and nothing else.
+    One question a task, after its vector is stored and outside of that transaction: if a worker is killed in
+    between, the delivery that comes again asks it.
     """
     least = settings.DUPLICATE_SIMILARITY or embedder.same
     fresh = TaskEmbedding.objects.filter(task__in=keys, task__status__in=Task.OPEN, embedding__isnull=False)

@@ -115,10 +115,11 @@ def _take_in(deliveries: Sequence[Delivery], tally: Tally) -> None:
     """
     try:
         for label, subject in SUBJECTS.items():
-            keys = [delivery.aggregate_id for delivery in deliveries if delivery.aggregate_type == label]
-            fresh = _embed(subject, keys, get_embedder(), tally) if keys else []
-            if fresh and subject.rows is Task:
-                suggest_duplicates(keys=fresh, embedder=get_embedder())
+            mine = [delivery for delivery in deliveries if delivery.aggregate_type == label]
+            fresh = _embed(subject, [delivery.aggregate_id for delivery in mine], get_embedder(), tally) if mine else []
+            if subject.rows is Task:
+                unsure = [delivery.aggregate_id for delivery in mine if delivery.is_repeated]
+                suggest_duplicates(keys={*fresh, *unsure}, embedder=get_embedder())
     except EmbeddingFailed as error:
         tally.refused += len(deliveries) == 1 and not error.is_outage
         raise events.DeliveryFailed(error.message, is_outage=error.is_outage, retry_after=error.retry_after) from error

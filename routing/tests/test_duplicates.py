@@ -2,8 +2,9 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
-from hopper.events.models import Event
+from hopper.events.models import Delivery, Event
 from hopper.tests.refusals import nothing_stored, refused
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
@@ -76,6 +77,17 @@ class TestTheWorker:
         submit("second")
         embed_waiting()
         assert hints() == set()
+
+    def test_that_dies_before_it_has_looked_looks_when_the_delivery_comes_again(self, once_after):
+        def die():
+            raise SystemExit
+
+        submit("first"), submit("second")
+        with pytest.raises(SystemExit), once_after('"task_duplicates"', die):
+            embed_waiting()
+        Delivery.objects.filter(status="leased").update(lease_until=timezone.now())
+        assert (hints(), embed_waiting()) == (set(), 2)
+        assert hints() == {("second", "first", "suggested")}
 
     def test_forgets_with_either_of_the_two(self, twins):
         twins[0].delete()

@@ -1,12 +1,14 @@
 """Locks and walks over parent and dependency rows, alike on both databases."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Subquery
+from django.db.models import BooleanField, Func, Q, Subquery
+from django.db.models.expressions import RawSQL
 
 MAX_DEPTH = 16
+MOST_LISTED = 100  # ids of a branch; a row by key is read more slowly with more, and a list hardly faster
 
 
 def graph_lock(name: str) -> None:
@@ -84,6 +86,40 @@ def subtree_sql(
             SELECT n.{key}, below.depth + 1 FROM {table} n JOIN below ON n.{parent} = below.id
             WHERE below.depth < {depth:d}
         ) SELECT id FROM below"""  # noqa: S608 - names of our own tables; values are parameters
+
+
+def in_subtree(column: str, keys: Sequence[str], *, table: str) -> Q:
+    """Return the condition that the column names one of these nodes or one below them, for rows of another table.
+
+    The ids are read here and now: PostgreSQL cannot guess how many there are, and for a single one it read half of
+    all rows in the order of the list. Where there are many, its guess is near enough.
+    """
+    walk = subtree_sql(table, count=len(keys))
+    with connection.cursor() as cursor:
+        cursor.execute(f"{walk} LIMIT {MOST_LISTED + 1}", list(keys))
+        below = [key for (key,) in cursor.fetchall()]
+    if len(below) > MOST_LISTED:
+        return Q((f"{column}__in", RawSQL(walk, list(keys))))  # noqa: S611 - names are ours, values are parameters
+    return Q(AnyOf(column, below))
+
+
+class AnyOf(Func):
+    """Whether a column has one of the values, which PostgreSQL gets as one parameter and plans for as it gets them."""
+
+    output_field = BooleanField()
+    conditional = True
+
+    def __init__(self, column: Any, values: Sequence[str]) -> None:
+        super().__init__(column)
+        self.values = list(values)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        sql, parameters = compiler.compile(self.source_expressions[0])
+        return f"{sql} = ANY(%s)", [*parameters, self.values]
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        sql, parameters = compiler.compile(self.source_expressions[0])
+        return f"{sql} IN ({', '.join(['%s'] * len(self.values))})", [*parameters, *self.values]
 
 
 def path_sql(table: str, *, key: str = "id", parent: str = "parent_id", count: int = 1) -> str:

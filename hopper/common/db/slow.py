@@ -35,9 +35,12 @@ def watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, contex
 
 
 def watch_connection(connection: Any, **signal: Any) -> None:
-    """Watch a connection that is new, or that the pool hands out again."""
+    """Watch a connection that is new, or that the pool hands out again.
+
+    It goes below all others: a block that opened the connection ends by taking the uppermost for its own.
+    """
     if watch not in connection.execute_wrappers:
-        connection.execute_wrappers.append(watch)
+        connection.execute_wrappers.insert(0, watch)
 
 
 connection_created.connect(watch_connection, dispatch_uid="hopper.slow")

@@ -1,6 +1,7 @@
 """Slow statements leave a line that says what, where and how."""
 
 import re
+from contextlib import closing
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -89,3 +90,19 @@ class TestASlowStatement:
         (line,) = lines()
         assert "381 more" in line
         assert len(line.splitlines()[0]) < 3000
+
+    def test_is_logged_though_its_connection_was_opened_under_another_watch(self, lines):
+        heard, own = [], connection.copy()
+
+        def hear(execute, *statement):
+            heard.append(statement)
+            return execute(*statement)
+
+        with closing(own):
+            with own.execute_wrapper(hear):
+                own.ensure_connection()
+            with own.cursor() as cursor:
+                cursor.execute('WITH "unheard" AS (SELECT 1) SELECT * FROM "unheard"')
+
+        assert len(lines("unheard")) == 1
+        assert heard == []

@@ -49,6 +49,7 @@ class Delivery(Timestamped):
     lease_until = models.DateTimeField(null=True)
     last_error = models.TextField(null=True)
     done_at = models.DateTimeField(null=True)
+    is_repeated = False  # of a taken one: it was taken before, and the consumer may have taken in a part of it
 
     objects = DeliveryQuerySet.as_manager()
 

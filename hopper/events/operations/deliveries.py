@@ -99,9 +99,12 @@ def _take(consumer: str, count: int, lease: timedelta) -> list[Delivery]:
                 status=Delivery.Status.LEASED, fence=F("fence") + 1, attempts=F("attempts") + 1,
                 lease_owner=f"{socket.gethostname()}:{getpid()}", lease_until=Now() + lease,
             )  # fmt: skip
-            return list(Delivery.objects.filter(pk__in=keys).order_by("id"))
+            taken = list(Delivery.objects.filter(pk__in=keys).order_by("id"))
     except IntegrityError:  # another worker leased a delivery of the same row at this very moment
         return []
+    for delivery in taken:
+        delivery.is_repeated = delivery.fence > 1
+    return taken
 
 
 def _deliver(taken: Sequence[Delivery], deliver: Deliver, lease: timedelta) -> tuple[int, DeliveryFailed | None]:
@@ -128,6 +131,8 @@ def _deliver_in_halves(
     taken: Sequence[Delivery], deliver: Deliver, lease: timedelta
 ) -> tuple[int, DeliveryFailed | None]:  # fmt: skip
     half, done = len(taken) // 2, 0
+    for delivery in taken:
+        delivery.is_repeated = True
     for part, rest in ((taken[:half], taken[half:]), (taken[half:], ())):
         for held in _held(part):
             held.update(lease_until=Now() + lease)

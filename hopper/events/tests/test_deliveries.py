@@ -120,6 +120,18 @@ class TestDraining:
         assert (failed.status, failed.attempts) == ("leased", 1)
         assert failed.last_error.endswith("bad row")
 
+    def test_says_what_may_have_been_taken_in_before(self):
+        told = []
+
+        def carry(deliveries):
+            told.append([delivery.is_repeated for delivery in deliveries])
+            if len(deliveries) > 1:
+                raise DeliveryFailed("one at a time")
+
+        submit(), submit()
+        assert drain(CONSUMER, carry, batch=2) == 2
+        assert told == [[False, False], [True], [True]]
+
     def test_asks_no_more_of_a_batch_once_the_other_side_is_away(self):
         for _ in range(8):
             submit()

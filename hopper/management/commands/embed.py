@@ -41,7 +41,7 @@ def _embed(*, stale: bool, everything: bool) -> Answer:
     operations.embed_waiting(limit=1_000_000, tally=tally)
     if stale or everything:
         operations.embed_all(only_stale=stale, tally=tally)
-    return {**asdict(tally), "waiting": Delivery.objects.open().filter(consumer="embedding").count()}
+    return {**asdict(tally), "waiting": Delivery.objects.open().filter(consumer=operations.CONSUMER).count()}
 
 
 def _fetch(*, quiet: bool) -> Answer:
