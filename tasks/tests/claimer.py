@@ -4,12 +4,9 @@ They read `{"naive": [ids], "guarded": [ids]}` and look at every naive task. Onc
 claim, and answer with what each claimed by either way.
 """
 
-import json
-import multiprocessing
-import sys
-
-import django
 from django.db import connection
+
+from hopper.tests.race import compete
 
 CLAIMERS = 8
 
@@ -44,26 +41,13 @@ def claim(keys, owner):
     return won
 
 
-def run(number, wanted, looked, answers):
+def run(number, wanted, together):
     owner = f"claimer {number}"
     free = look(wanted["naive"])
     connection.close()
-    looked.wait(timeout=60)
-    answers.put({"owner": owner, "naive": claim_naively(free, owner), "guarded": claim(wanted["guarded"], owner)})
-
-
-def main():
-    django.setup()
-    processes = multiprocessing.get_context("fork")
-    looked, answers = processes.Barrier(CLAIMERS), processes.Queue()
-    wanted = json.load(sys.stdin)
-    claimers = [processes.Process(target=run, args=(n, wanted, looked, answers), daemon=True) for n in range(CLAIMERS)]
-    for claimer in claimers:
-        claimer.start()
-    json.dump([answers.get(timeout=90) for _ in claimers], sys.stdout)
-    for claimer in claimers:
-        claimer.join()
+    together()
+    return {"owner": owner, "naive": claim_naively(free, owner), "guarded": claim(wanted["guarded"], owner)}
 
 
 if __name__ == "__main__":
-    main()
+    compete(run, CLAIMERS)

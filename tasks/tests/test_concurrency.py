@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from hopper.tests.racing import race
+from hopper.tests.race import race
 from projects.tests.factories import ProjectFactory
 from tasks.tests.factories import TaskFactory
 
