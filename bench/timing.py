@@ -4,11 +4,13 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,23 @@ def scratch_database() -> None:
     django.setup()
     call_command("migrate", verbosity=0)
     call_command("flush", interactive=False, verbosity=0)
+
+
+@contextmanager
+def scratch_postgres() -> Iterator[None]:
+    """Name an empty PostgreSQL database in BENCH_DATABASE_URL: the one it names already, or a new server's."""
+    if "BENCH_DATABASE_URL" in os.environ:
+        yield
+        return
+    from hopper.common.db import embedded
+
+    folder = Path(tempfile.mkdtemp(prefix="hopper-bench-"))
+    try:
+        os.environ["BENCH_DATABASE_URL"] = embedded.start(folder)
+        yield
+    finally:
+        embedded.stop(folder)
+        shutil.rmtree(folder)
 
 
 def interleave(variants: dict[str, Callable[[], Any]], *, rounds: int, each: int) -> dict[str, list[float]]:
@@ -79,3 +98,7 @@ def show(rows: Sequence[dict[str, Any]], *, title: str, as_json: bool) -> None:
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console(width=140).print(table)
+
+
+def told(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)

@@ -6,18 +6,13 @@ removed at the end, or in the empty database that BENCH_DATABASE_URL names.
 """
 
 import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 from bench.filling import MODEL, fill, groups_of, index
 from bench.latent import Cloud, Floats, Latent, nearest
-from bench.timing import arguments, interleave, scratch_database, show, summary
+from bench.timing import arguments, interleave, scratch_database, scratch_postgres, show, summary, told
 
 WANTED = 10
 QUESTIONS = 50
@@ -136,27 +131,6 @@ def use_settings(db: Any) -> None:
     db.execute(SETTINGS)
     with connection.cursor() as cursor:
         cursor.execute(SETTINGS)
-
-
-@contextmanager
-def scratch_postgres() -> Iterator[None]:
-    """Name an empty PostgreSQL database in BENCH_DATABASE_URL: the one it names already, or a new server's."""
-    if "BENCH_DATABASE_URL" in os.environ:
-        yield
-        return
-    from hopper.common.db import embedded
-
-    folder = Path(tempfile.mkdtemp(prefix="hopper-bench-"))
-    try:
-        os.environ["BENCH_DATABASE_URL"] = embedded.start(folder)
-        yield
-    finally:
-        embedded.stop(folder)
-        shutil.rmtree(folder)
-
-
-def told(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

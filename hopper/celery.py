@@ -12,6 +12,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hopper.settings")
@@ -19,7 +20,8 @@ PROGRAM = Path(sys.argv[0])
 if PROGRAM.name == "celery" or PROGRAM.parts[-2:] == ("celery", "__main__.py"):  # others import this module too
     os.environ.setdefault("HOPPER_ROLE", "worker")
 
-REAPER_SECONDS = (8.0, 12.0)  # apart by chance, so that several workers do not march in step
+REAPING = "return tasks whose lease has run out"
+APART = (0.8, 1.2)  # by chance, so that several workers do not march in step
 log = logging.getLogger(__name__)
 app = Celery("hopper")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -37,7 +39,7 @@ app.conf.beat_schedule = {
     "expire offers that nobody answered": every(timedelta(seconds=5), "routing.settle_delegations"),
     "claim for projects that claim at once": every(timedelta(seconds=5), "tasks.claim_for_projects"),
     "end instances whose work or time is over": every(timedelta(seconds=10), "tasks.settle_instances"),
-    "return tasks whose lease has run out": every(timedelta(seconds=10), "tasks.reap_leases"),
+    REAPING: every(timedelta(seconds=10), "tasks.reap_leases"),  # or REAP_SECONDS
     "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
@@ -48,6 +50,12 @@ app.conf.beat_schedule = {
 }
 
 
+@app.on_after_configure.connect
+def reap_in_time(**signal: Any) -> None:
+    """Follow the settings, which cannot be read before Celery asks for them: they import this package."""
+    app.conf.beat_schedule[REAPING] |= every(timedelta(seconds=settings.REAP_SECONDS), "tasks.reap_leases")
+
+
 @worker_ready.connect
 def reap_beside_the_work(**signal: Any) -> None:
     """Let every worker return lost leases, even when beat or the broker is away; several may do it at once."""
@@ -56,7 +64,7 @@ def reap_beside_the_work(**signal: Any) -> None:
 
 def _reap_for_ever() -> None:
     while True:
-        time.sleep(random.uniform(*REAPER_SECONDS))
+        time.sleep(settings.REAP_SECONDS * random.uniform(*APART))
         try:
             app.tasks["tasks.reap_leases"]()
         except (DatabaseError, OSError) as error:

@@ -213,6 +213,8 @@ CONSUMERS = {
 
 # How long a claim holds a task without a heartbeat, by the type of its executor; unknown types count as agent.
 LEASE_SECONDS = env.durations("LEASES", default={"worker": "60s", "agent": "10m", "human": "24h"}, shortest=1)
+# How often leases that ran out are taken back.
+REAP_SECONDS = env.whole("REAP_SECONDS", default=10, minimum=1)
 # How long a routed task waits at most before it goes first, by priority.
 AGEING_SECONDS = env.durations("AGEING", default={"high": "1d", "medium": "3d", "low": "7d"}, shortest=1)
 # How long an offer to an instance waits for its answer, unless the instance's `delegation_timeout` says.

@@ -42,8 +42,10 @@ class Processes:
         self.environment = {**os.environ, **environment}
         self.running = []
 
-    def start(self, *command):
-        program = subprocess.Popen(command, env=self.environment, cwd=settings.BASE_DIR, start_new_session=True)
+    def start(self, *command, **pipes):
+        program = subprocess.Popen(
+            command, env=self.environment, cwd=settings.BASE_DIR, start_new_session=True, **pipes
+        )  # fmt: skip
         self.running.append(program)
         return program
 
@@ -53,20 +55,21 @@ class Processes:
     def beat(self, folder):
         return self.start(*self._celery("beat"), "--schedule", str(folder / "beat"), "--loglevel", "ERROR")
 
-    def web(self):
+    def web(self, workers=1):
         """Serve the API; return its address once it answers."""
         port = free_port()
         self.start(
             sys.executable, "-m", "gunicorn", "hopper.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4",
-            "--no-control-socket", "--log-level", "error",
+            "--workers", str(workers), "--no-control-socket", "--log-level", "error",
         )  # fmt: skip
         wait_until(lambda: answers(port), "the web server")
         return f"http://127.0.0.1:{port}/api/v1"
 
     def kill(self, program):
         """Kill the program and its children as a full machine does: at once."""
-        os.killpg(program.pid, signal.SIGKILL)
-        program.wait()
+        with program:  # which closes its pipes and waits
+            if program.poll() is None:
+                os.killpg(program.pid, signal.SIGKILL)
         self.running.remove(program)
 
     def kill_all(self):

@@ -31,15 +31,18 @@ def race(program, url, **wanted):
 
 
 def compete(run, count):
-    """Be that module: fork the competitors, `run(number, wanted, barrier)` each, and write their answers."""
+    """Be that module: fork the competitors and write their answers.
+
+    `run(number, wanted, together)` is what each does; `together()` returns once all of them have called it.
+    """
     django.setup()
     import_module(settings.ROOT_URLCONF)  # once, before the processes part
     processes = multiprocessing.get_context("fork")
-    barrier, answers = processes.Barrier(count), processes.Queue()
+    barrier, answers = processes.Barrier(count, timeout=PATIENCE), processes.Queue()
     wanted = json.load(sys.stdin)
 
     def answer(number):
-        answers.put(run(number, wanted, barrier))
+        answers.put(run(number, wanted, barrier.wait))
 
     competitors = [processes.Process(target=answer, args=(number,), daemon=True) for number in range(count)]
     for competitor in competitors:

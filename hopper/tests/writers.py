@@ -48,11 +48,11 @@ def send(wanted, name):
     }
 
 
-def run(number, wanted, looked):
+def run(number, wanted, together):
     name = f"writer {number}"
     seen = look()
     connection.close()
-    looked.wait(timeout=60)
+    together()
     return {**write_naively(*seen, name), **send(wanted, name)}
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from hopper.tests.racing import race
+from hopper.tests.race import race
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 

@@ -4,14 +4,11 @@ They read `{"naive": [ids], "guarded": [ids]}` and look at every naive task. Onc
 claim, and answer with what each claimed by either way.
 """
 
-import json
-import multiprocessing
-import sys
-
-import django
 from django.db import connection
 
-CLAIMERS = 8
+from hopper.tests.race import compete
+
+CLAIMERS, BY_NAME = 8, 10
 
 
 def look(keys):
@@ -32,38 +29,28 @@ def claim_naively(tasks, owner):
 
 
 def claim(keys, owner):
-    """Return the ids that `claim_task` gave to this claimer, each with its fence."""
-    from tasks.operations import TaskNotClaimable, claim_task
+    """Return the ids that this claimer got, each with its fence: the first by name, the rest as they come."""
+    from tasks.models import Task
+    from tasks.operations import TaskNotClaimable, claim_next, claim_task
 
     won = []
-    for key in keys:
+    for key in keys[:BY_NAME]:
         try:
-            won.append([key, claim_task(task_id=key, owner=owner).fence])
+            won.append(claim_task(task_id=key, owner=owner))
         except TaskNotClaimable:
             continue
-    return won
+    while taken := claim_next(owner=owner, among=Task.objects.filter(pk__in=keys)):
+        won += taken
+    return [[task.pk, task.fence] for task in won]
 
 
-def run(number, wanted, looked, answers):
+def run(number, wanted, together):
     owner = f"claimer {number}"
     free = look(wanted["naive"])
     connection.close()
-    looked.wait(timeout=60)
-    answers.put({"owner": owner, "naive": claim_naively(free, owner), "guarded": claim(wanted["guarded"], owner)})
-
-
-def main():
-    django.setup()
-    processes = multiprocessing.get_context("fork")
-    looked, answers = processes.Barrier(CLAIMERS), processes.Queue()
-    wanted = json.load(sys.stdin)
-    claimers = [processes.Process(target=run, args=(n, wanted, looked, answers), daemon=True) for n in range(CLAIMERS)]
-    for claimer in claimers:
-        claimer.start()
-    json.dump([answers.get(timeout=90) for _ in claimers], sys.stdout)
-    for claimer in claimers:
-        claimer.join()
+    together()
+    return {"owner": owner, "naive": claim_naively(free, owner), "guarded": claim(wanted["guarded"], owner)}
 
 
 if __name__ == "__main__":
-    main()
+    compete(run, CLAIMERS)

@@ -10,18 +10,20 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError as FieldError
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet, Value
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hopper.common.db.beyond import Beyond
 from hopper.common.db.info import estimate_rows
 from hopper.common.rest.parsers import unstorable
 
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 100
 DEEPEST_SKIP = 10_000
+LARGEST_NUMBER = 2**63 - 1  # that a column can hold
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,18 @@ class KeysetPagination(BasePagination):
         return queryset.order_by(*order)
 
     def _beyond(self, queryset: QuerySet, cursor: Cursor) -> Q:
-        """Return `k0 > v0 or (k0 = v0 and (k1 > v1 or …))`, each in its own direction."""
+        """Return `(k0, k1) > (v0, v1)`, or `k0 > v0 or (k0 = v0 and k1 < v1)` where the directions differ."""
         values = [_parse(queryset, key, value) for key, value in zip(self.keys, cursor.values, strict=True)]
+        falls = [key.descending != cursor.backwards for key in self.keys]
+        if len(set(falls)) == 1:
+            columns = [F(key.name) for key in self.keys]
+            return Q(Beyond(columns, [Value(value) for value in values], "<" if falls[0] else ">"))
         beyond = Q()
-        for key, value in reversed(list(zip(self.keys, values, strict=True))):
-            further = "lt" if key.descending != cursor.backwards else "gt"
-            step = Q(**{f"{key.name}__{further}": value})
+        for key, value, falling in reversed(list(zip(self.keys, values, falls, strict=True))):
+            step = Q(**{f"{key.name}__{'lt' if falling else 'gt'}": value})
             beyond = step | (Q(**{key.name: value}) & beyond) if beyond else step
-        first, value = self.keys[0], values[0]
-        bound = "lte" if first.descending != cursor.backwards else "gte"  # redundant, but an index can use it
-        return Q(**{f"{first.name}__{bound}": value}) & beyond
+        bound = "lte" if falls[0] else "gte"  # redundant, but an index can use it
+        return Q(**{f"{self.keys[0].name}__{bound}": values[0]}) & beyond
 
     def _read_cursor(self) -> Cursor | None:
         text = self.request.query_params.get("cursor")
@@ -223,6 +227,8 @@ def _parse(queryset: QuerySet, key: Key, value: Any) -> Any:
     try:
         if value is None or (isinstance(value, str) and unstorable(value)):
             raise ValueError
+        if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+            raise OverflowError
         return _in_utc(field.to_python(value))
     except (FieldError, ValueError, TypeError, OverflowError) as error:
         raise ValidationError({"cursor": ["This cursor is damaged: begin anew without it."]}) from error
