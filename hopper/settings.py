@@ -190,6 +190,7 @@ DOORBELLS = {
     "task.submitted": ["routing.route_task"],
     "task.returned": ["routing.route_task"],
     "task.retried": ["routing.route_task"],
+    "task.escalated": ["routing.route_task"],
 }
 
 # Which event is news for which consumer: a delivery is written with it, and carried soon after.
@@ -207,6 +208,8 @@ CONSUMERS = {
 LEASE_SECONDS = env.durations("LEASES", default={"worker": "60s", "agent": "10m", "human": "24h"}, shortest=1)
 # How long a routed task waits at most before it goes first, by priority.
 AGEING_SECONDS = env.durations("AGEING", default={"high": "1d", "medium": "3d", "low": "7d"}, shortest=1)
+# Promises and escalation of whatever names none itself (docs/deadlines.md), as the JSON of a project's `sla`.
+SLA = env.object("SLA")
 # What claim-next shares the work between, if a claim does not say: nothing, `requester` or `instance`.
 FAIR_SHARE = env.text("FAIR_SHARE")
 FAIR_SHARE_WEIGHTS = env.numbers("FAIR_SHARE_WEIGHTS")
