@@ -123,6 +123,7 @@ def _dependents(task: Task) -> list[tuple[Task, str, bool]]:
 def _tell(dependent: Task, task: Task, kind: str, *, is_waiting: bool, actor: str) -> None:
     is_contingent = kind == TaskDependency.Kind.CONDITIONAL
     if not is_waiting:
+        dependent.freed_at = timezone.now()
         log.save_row(dependent, kind="task.freed", actor=actor, by=task.pk)
     elif is_contingent and task.status == Task.Status.COMPLETED and dependent.status not in Task.HELD:
         cancel_task(task=dependent, actor=actor, reason=f"Not needed: “{task}” was completed.")
