@@ -23,6 +23,7 @@ from tasks.models import Task
 
 PAGE = 20
 JUDGED = 500
+MOST_COUNTED = 100
 
 
 @require_http_methods(["GET", "POST"])
@@ -120,6 +121,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Dependencies", "account_tree", "admin:tasks_taskdependency_changelist"),
             ("Duplicates", "content_copy", "admin:routing_duplicate_changelist"),
             ("Claims", "lock_clock", "admin:tasks_taskclaim_changelist"),
+            ("Escalations", "stairs", "admin:tasks_taskescalation_changelist"),
             ("Delegations", "call_split", "admin:routing_delegation_changelist"),
             ("External mappings", "link", "admin:sync_externalmapping_changelist"),
         ),
@@ -155,8 +157,14 @@ def _every_morning() -> dict[str, Any]:
         "badge": Task.objects.in_review().count(), "badge_variant": "warning",
         "permission": _needs("tasks.change_task"),
     }  # fmt: skip
+    late = Task.objects.breaking_before(timezone.now(), Project.objects.promises())[:MOST_COUNTED].count()
+    breaching = {
+        "title": "About to breach", "icon": "alarm", "link": reverse_lazy("about-to-breach"),
+        "badge": f"{MOST_COUNTED - 1}+" if late == MOST_COUNTED else late, "badge_variant": "danger",
+        "permission": _needs("tasks.view_task"),
+    }  # fmt: skip
     dashboard = {"title": "Dashboard", "icon": "dashboard", "link": reverse_lazy("admin:index")}
-    return {"title": "Every morning", "items": [dashboard, review]}
+    return {"title": "Every morning", "items": [dashboard, review, breaching]}
 
 
 def _group(title: str, *items: tuple[str, str, str]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ app.conf.beat_schedule = {
     "end instances whose work or time is over": every(timedelta(seconds=10), "tasks.settle_instances"),
     REAPING: every(timedelta(seconds=10), "tasks.reap_leases"),  # or REAP_SECONDS
     "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
+    "escalate what runs out of time": every(timedelta(seconds=30), "tasks.escalate"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
     "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale", 1),

@@ -190,6 +190,7 @@ DOORBELLS = {
     "task.submitted": ["routing.route_task"],
     "task.returned": ["routing.route_task"],
     "task.retried": ["routing.route_task"],
+    "task.escalated": ["routing.route_task"],
 }
 
 # What an app above does about an event of one below, in its transaction: both hold, or neither.
@@ -219,6 +220,8 @@ REAP_SECONDS = env.whole("REAP_SECONDS", default=10, minimum=1)
 AGEING_SECONDS = env.durations("AGEING", default={"high": "1d", "medium": "3d", "low": "7d"}, shortest=1)
 # How long an offer to an instance waits for its answer, unless the instance's `delegation_timeout` says.
 OFFER_SECONDS = env.whole("OFFER_SECONDS", default=120, minimum=1)
+# Promises and escalation of whatever names none itself (docs/deadlines.md), as the JSON of a project's `sla`.
+SLA = env.object("SLA")
 # What claim-next shares the work between, if a claim does not say: nothing, `requester` or `instance`.
 FAIR_SHARE = env.text("FAIR_SHARE")
 FAIR_SHARE_WEIGHTS = env.numbers("FAIR_SHARE_WEIGHTS")

@@ -11,11 +11,12 @@ from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
-from tasks.pages import end_instances
+from tasks.pages import about_to_breach, end_instances
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/review/", admin.site.admin_view(review_queue), name="review-queue"),
+    path("admin/breaching/", admin.site.admin_view(about_to_breach), name="about-to-breach"),
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
     path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
     path("admin/", admin.site.urls),

@@ -32,7 +32,8 @@ class ProjectAdmin(OperatedAdmin):
         "executor_config": "What the executor needs to know, as JSON.",
         "capacity_cost": 'How much of the capacity a task takes, by tag or priority, like {"migration": 2}.',
         "priority_boost": 'What it should get more of, by tag or priority, like {"security": 1.5, "urgent": 2}.',
-        "sla": 'Its promises, like {"response_time": "4h", "completion_time": "P2D"}.',
+        "sla": 'Its promises, like {"response_time": "4h", "completion_time": "P2D"}, and under "escalation" what then '
+        'happens by itself, like [{"when": "waiting", "after": "2h", "do": "notify"}]: see docs/deadlines.md.',
     }
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:

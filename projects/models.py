@@ -7,11 +7,11 @@ from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
 from hopper.common.db.indexes import Gin
-from hopper.common.durations import check_duration
 from hopper.common.errors import wrong
 from hopper.common.fields import Levels, Tags
 from hopper.common.models import Timestamped, Versioned
 from projects.querysets import ProjectQuerySet
+from projects.sla import check_sla
 
 RESERVED = {"register", "active"}  # words that are addresses under /projects/
 
@@ -19,14 +19,6 @@ RESERVED = {"register", "active"}  # words that are addresses under /projects/
 def _name_is_free(name: str) -> None:
     if name.lower() in RESERVED:
         raise wrong(f"{name!r} is an address of the API: choose another name.")
-
-
-def check_sla(sla: Any) -> None:
-    """Check `{"response_time": "4h", "completion_time": "P2D"}`."""
-    if not isinstance(sla, dict) or set(sla) - {"response_time", "completion_time"}:
-        raise ValidationError('An SLA is an object with "response_time" and "completion_time".')
-    for value in sla.values():
-        check_duration(value)
 
 
 def check_factors(boost: Any) -> None:

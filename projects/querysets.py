@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 from django.db.models import Count, Q
 
+from projects.sla import Promises, house_sla, read_promises
+
 if TYPE_CHECKING:
     from projects.models import Project
 
@@ -39,6 +41,12 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """Projects with the number of their tasks, in all and by status (`completed_tasks`, …)."""
         by_status = {f"{status}_tasks": Count("tasks", filter=Q(tasks__status=status)) for status in EVERY}
         return self.annotate(total_tasks=Count("tasks"), **by_status)
+
+    def promises(self) -> dict[str | None, Promises]:
+        """What each project promises, by name, and under None what holds for tasks without one: the house's own."""
+        house = house_sla()
+        found = {name: read_promises({**house, **sla}) for name, sla in self.order_by("pk").values_list("pk", "sla")}
+        return {**found, None: read_promises(house)}
 
     def for_principal(self, principal: Any) -> Self:
         """Projects that the principal may see."""

@@ -10,7 +10,7 @@ from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, percent
 from hopper.common.rest.principals import Principal
 from hopper.events.models import Event
 from tasks import operations
-from tasks.models import Task, TaskClaim, TaskDependency
+from tasks.models import Task, TaskClaim, TaskDependency, TaskEscalation
 
 STATUS_COLOURS = {
     "review": "warning", "pending": "default", "routed": "info", "claimed": "primary", "in_progress": "primary",
@@ -46,10 +46,11 @@ class TaskAdmin(OperatedAdmin):
     change_form_outer_before_template = "admin/tasks/task/decision.html"
     change_form_outer_after_template = "admin/tasks/task/timeline.html"
     routed = ["status", "confidence", "routing_reasoning", "review_required", "route_after"]
+    escalated = ["relaxed_by", "passed_over"]
     worked = ["lease_owner", "lease_until", "fence", "attempts", "result", "failure_reason"]
-    times = ["created_at", "updated_at", "started_at", "finished_at", "failed_at", "version"]
+    times = ["created_at", "updated_at", "freed_at", "started_at", "finished_at", "failed_at", "version"]
     elsewhere = ["external_platform", "external_id", "external_url"]
-    readonly_fields = [*routed, *worked, *times, *elsewhere]
+    readonly_fields = [*routed, *escalated, *worked, *times, *elsewhere]
     fieldsets = [
         (None, {"fields": ["title", "description", "tags", "priority", "required_capabilities"]}),
         ("Where to (leave empty to let Hopper decide)", {"fields": ["project", "instance"]}),
@@ -62,7 +63,7 @@ class TaskAdmin(OperatedAdmin):
         ("Where from", {
             "classes": ["tab"], "fields": ["source", "source_instance_id", "conversation_id", "context", *elsewhere],
         }),
-        ("Routing", {"classes": ["tab"], "fields": routed}),
+        ("Routing", {"classes": ["tab"], "fields": [*routed, *escalated]}),
         ("Work", {"classes": ["tab"], "fields": worked}),
         ("Times", {"classes": ["tab"], "fields": times}),
     ]  # fmt: skip
@@ -172,3 +173,14 @@ class ClaimAdmin(ReadOnlyAdmin):
     list_select_related = ["task"]
     search_fields = ["task__title", "owner"]
     ordering = ["-taken_at", "-pk"]
+
+
+@admin.register(TaskEscalation)
+class EscalationAdmin(ReadOnlyAdmin):
+    """What happened by itself to tasks whose time ran out, newest first."""
+
+    list_display = ["task", "rule", "step", "action", "why", "created_at"]
+    list_filter = ["action"]
+    list_select_related = ["task"]
+    search_fields = ["task__title", "rule"]
+    ordering = ["-created_at", "-pk"]

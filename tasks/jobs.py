@@ -1,4 +1,4 @@
-"""What is swept: leases that ran out, tasks that waited too long, instances whose work or time is over."""
+"""What is swept: leases that ran out, tasks whose time runs out, instances whose work or time is over."""
 
 from celery import shared_task
 
@@ -21,6 +21,12 @@ def claim_for_projects() -> int:
 def promote_aged() -> int:
     """Let whoever waited too long go first."""
     return operations.promote_aged()
+
+
+@shared_task(name="tasks.escalate")
+def escalate() -> dict[str, int]:
+    """Do what the rules say about tasks whose time runs out."""
+    return operations.escalate_tasks()
 
 
 @shared_task(name="tasks.settle_instances")

@@ -1,13 +1,14 @@
 """Every question Hopper asks about tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Case, F, OuterRef, Q, Subquery, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 
+from hopper.common.db.asked import Asked
 from hopper.common.db.clock import Now
 from hopper.common.db.graph import MAX_DEPTH, Edge, in_subtree, reachable, reachable_from
 from hopper.common.db.lists import ListOf
@@ -15,10 +16,12 @@ from hopper.common.db.words import Among, HasWords, TagNames, Words
 from hopper.common.models import Role
 from hopper.common.querysets import NearestMixin
 from hopper.common.words import SHORTEST_ID, read_question
+from tasks import deadlines
 from tasks.readiness import CLAIM_ORDER, Executor, all_of, conditions, open_to, unmet
 
 if TYPE_CHECKING:
-    from tasks.models import Task, TaskClaim, TaskDependency
+    from projects.sla import Rule
+    from tasks.models import Task, TaskClaim, TaskDependency, TaskEscalation
 
 WORDS = Words("title", TagNames("tags"), "external_id", "description")
 
@@ -34,6 +37,12 @@ class DependencyQuerySet(models.QuerySet["TaskDependency"]):
         """Waits that still hold."""
         return self.filter(unmet())
 
+    def lost(self) -> Self:
+        """Waits for what will not come: it failed or was cancelled, or was to fail and was cancelled."""
+        for_failure = Q(kind="conditional")
+        gone = ~for_failure & Q(depends_on__status__in=("failed", "cancelled"))
+        return self.filter(gone | for_failure & Q(depends_on__status="cancelled"))
+
 
 class ClaimQuerySet(models.QuerySet["TaskClaim"]):
     """Leases that were taken."""
@@ -41,6 +50,18 @@ class ClaimQuerySet(models.QuerySet["TaskClaim"]):
     def get_by_natural_key(self, task: str, fence: int) -> Any:
         """Return the claim that a fixture means, which names no key of ours."""
         return self.get(task=task, fence=fence)
+
+
+class EscalationQuerySet(models.QuerySet["TaskEscalation"]):
+    """Steps of rules that were taken."""
+
+    def get_by_natural_key(self, task: str, rule: str, step: int) -> Any:
+        """Return the step that a fixture means, which names no key of ours."""
+        return self.get(task=task, rule=rule, step=step)
+
+    def taken(self, rule: "Rule", step: int) -> Self:
+        """The times that this step of the rule was taken, once a task."""
+        return self.filter(rule=str(rule), step=step)
 
 
 class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
@@ -117,9 +138,8 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
 
     def stuck(self) -> Self:
         """Open tasks that wait for what will not come: a blocker that failed or was cancelled."""
-        lost = Q(waits_for__depends_on__status__in=("failed", "cancelled")) & ~Q(waits_for__kind="conditional")
-        unneeded = Q(waits_for__depends_on__status="cancelled", waits_for__kind="conditional")
-        return self.open().filter(lost | unneeded).distinct()
+        waits: Any = self.model.waits_for.rel.related_model._default_manager
+        return self.open().filter(pk__in=waits.lost().values("task"))
 
     def behind(self, task: "Task") -> list["Task"]:
         """Every task that waits for this one, directly or through others, oldest first."""
@@ -150,6 +170,49 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
         for priority, seconds in limits.items():
             waited |= Q(priority=priority, since__lt=Now() - timedelta(seconds=seconds))
         return self.alias(since=since).filter(waited, status="routed", is_aged=False).order_by("created_at", "pk")
+
+    def with_deadlines(self, places: deadlines.Places) -> Self:
+        """Tasks with `response_at`, `completion_at`, and the first of both, `breaks_at`; NEVER if there is none."""
+        dated = self.annotate(
+            response_at=deadlines.response_at(places), completion_at=deadlines.completion_at(places)
+        )  # fmt: skip
+        return dated.annotate(breaks_at=Least("response_at", "completion_at"))
+
+    def breaking_before(self, moment: datetime, places: deadlines.Places) -> Self:
+        """Open tasks with a deadline before the moment, passed ones too; `with_deadlines`."""
+        near = self.filter(deadlines.perhaps_before(places, moment), deadlines.IS_OPEN)
+        return near.with_deadlines(places).filter(breaks_at__lt=moment)
+
+    def with_place(self) -> Self:
+        """Tasks with `place`: where they stand in the queue of their project, from 1; None if they do not queue."""
+        columns = ("status", "project_id", "claim_rank", "claim_by", "created_at", "pk")
+        return self.annotate(place=Asked(deadlines.AHEAD, *columns, output_field=models.IntegerField()))
+
+    def to_escalate(
+        self, rule: "Rule", step: int, projects: Sequence[str | None], *, span: timedelta | None, now: datetime
+    ) -> Self:
+        """Open tasks for which the step of the rule has come and was not taken yet, in no order.
+
+        `projects` share the rule, None standing for tasks without one; `span` is the promise that it watches over.
+        """
+        steps: Any = self.model.escalations.rel.related_model._default_manager
+        taken = steps.taken(rule, step).filter(task=OuterRef("pk"))
+        there = Q(project__in=[name for name in projects if name is not None])
+        there |= Q(project=None) if None in projects else Q()
+        # a scalar and first, as it is cheap: for EXISTS PostgreSQL would join all steps ever taken
+        due = self.alias(taken=Subquery(taken.values("pk")[:1])).filter(there, deadlines.IS_OPEN, taken=None)
+        if rule.when == "queue":
+            due = due.filter(self._tails(projects, rule.longer_than or 0))
+        else:
+            due = due.filter(deadlines.reached(rule, moment=now - rule.delay(step), span=span))
+        return due.filter(deadlines.open_to(rule))
+
+    def _tails(self, projects: Sequence[str | None], longest: int) -> Q:
+        queued = self.model._default_manager.filter(status="routed").order_by(*CLAIM_ORDER)
+        found = Q(pk=None)
+        for name in projects:
+            found |= Q(pk__in=Subquery(queued.filter(project=name).values("pk")[longest:])) if name else Q()
+        return found
 
     def held_with(self, *, fence: int, owner: str | None = None) -> Self:
         """Tasks held under this fence (and by this owner, if one is named)."""

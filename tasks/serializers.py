@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 from rest_framework import serializers
@@ -9,7 +10,7 @@ from hopper.common.rest.serializers import (
     StrictModelSerializer,
     StrictSerializer,
 )
-from tasks.models import Task, TaskDependency
+from tasks.models import Task, TaskDependency, TaskEscalation
 from tasks.operations.intake import BY_VERBS
 
 WRITABLE = [
@@ -18,12 +19,12 @@ WRITABLE = [
     "executor_preference", "velocity_requirement", "estimated_effort", "due_at", "defer_until", "max_attempts",
     "depends_on",
 ]  # fmt: skip
-ADDRESSES = {".", "..", "bulk", "search", "ready", "stats", "next", "claim-next"}
+ADDRESSES = {".", "..", "bulk", "search", "ready", "at-risk", "stats", "next", "claim-next"}
 SET_BY_HOPPER = [
-    "is_aged", "is_decomposed",
+    "is_aged", "is_decomposed", "relaxed_by",
     "external_id", "external_url", "external_platform", "routing_confidence", "routing_reasoning", "route_after",
     "review_required", "result", "failure_reason", "lease_owner", "lease_until", "fence", "attempts", "blocks",
-    "created_at", "updated_at", "started_at", "finished_at", "failed_at", "version",
+    "created_at", "updated_at", "freed_at", "began", "started_at", "finished_at", "failed_at", "version",
 ]  # fmt: skip
 
 
@@ -165,6 +166,55 @@ class WaitingTaskSerializer(LeanSerializer):
         model = Task
         fields = ["id", "title", "status", "priority", "project", "instance_id", "due_at", "created_at", "waits_for"]
         read_only_fields = fields
+
+
+class EscalationSerializer(LeanSerializer):
+    """A step of a rule that was taken; what it did may name places that the reader may not know of."""
+
+    class Meta:
+        model = TaskEscalation
+        fields = ["rule", "step", "action", "why", "created_at"]
+        read_only_fields = fields
+
+
+class FutureSerializer(LeanSerializer):
+    """What is to be expected of an open task; what is not known is null."""
+
+    deadline = serializers.SerializerMethodField()
+    place = serializers.IntegerField()
+    expected_wait = serializers.SerializerMethodField()
+    escalations = serializers.SerializerMethodField()
+    next_escalation = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Task
+        fields = [
+            "id", "title", "status", "priority", "project", "instance_id", "owner", "due_at", "created_at",
+            "required_capabilities", "relaxed_by",
+            "deadline", "place", "expected_wait", "escalations", "next_escalation",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_deadline(self, task: Any) -> dict[str, Any] | None:
+        found = task.future["deadline"]
+        if found is None:
+            return None
+        return {"at": found.at, "kind": found.kind, "state": found.state, "seconds_left": _seconds(found.left)}
+
+    def get_expected_wait(self, task: Any) -> dict[str, int] | None:
+        wait = task.future["wait"]
+        return {"p50_seconds": _seconds(wait[0]), "p90_seconds": _seconds(wait[1])} if wait else None
+
+    def get_escalations(self, task: Any) -> list[dict[str, Any]]:
+        return EscalationSerializer.show_all(task.future["taken"])
+
+    def get_next_escalation(self, task: Any) -> dict[str, Any] | None:
+        step = task.future["next"]
+        return {"rule": str(step[0]), "at": step[1]} if step else None
+
+
+def _seconds(length: timedelta) -> int:
+    return round(length.total_seconds())
 
 
 class RelatedTaskSerializer(LeanSerializer):

@@ -1,5 +1,6 @@
 """Settings from the environment, read tolerantly: a bad value becomes a system check, never a traceback."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,14 @@ class TolerantEnv:
         except ValueError:
             found = {"": 0.0}
         return found if all(number > 0 for number in found.values()) else self._refuse(name, "numbers, like ada=2", {})
+
+    def object(self, name: str) -> dict[str, Any]:
+        """Read a JSON object; none is an empty one."""
+        try:
+            found = json.loads(self.text(name, "{}"))
+        except ValueError:
+            found = None
+        return found if isinstance(found, dict) else self._refuse(name, "a JSON object", {})
 
     def _pairs(self, name: str) -> dict[str, str]:
         return {

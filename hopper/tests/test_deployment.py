@@ -8,7 +8,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-READERS = {"text", "flag", "whole", "words", "numbered", "numbers", "durations", "share", "choice", "url"}
+READERS = {"text", "flag", "whole", "words", "numbered", "numbers", "durations", "object", "share", "choice", "url"}
 COMPOSE = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 

@@ -19,7 +19,7 @@ from hopper.tests.refusals import nothing_stored
 from routing.models import Decision, EmbeddingUsage, Episode, LearnedState
 from routing.operations import create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
-from tasks.operations import claim_task, submit_task
+from tasks.operations import claim_task, escalate_tasks, submit_task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 PAGES = sorted(admin.site._registry.items(), key=lambda entry: entry[0]._meta.label)
@@ -50,6 +50,7 @@ def house(admin_client):
     Group.objects.create(name="operators")
     for _ in range(2):
         submit_task(title="Draw the map", actor="ada")
+    escalate_tasks()
     embed_waiting()  # the second repeats the first
     return admin_client
 

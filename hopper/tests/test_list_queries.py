@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from feedback.operations import record_feedback
 from instances.models import Instance
@@ -19,7 +20,7 @@ LISTS = [
     "/tasks", "/tasks/ready", "/tasks/search?q=task", "/projects", "/projects/active", "/instances", "/instances/tree",
     "/instances/root/children", "/instances/root/descendants", "/decisions", "/episodes", "/patterns", "/policies",
     "/delegations", "/feedback", "/events", "/review", "/tasks/hub/dependencies", "/tasks/hub/timeline",
-    "/tasks/hub/external-mappings", "/instances/tree?root=root&depth=1", "/instances/root/hierarchy",
+    "/tasks/hub/external-mappings", "/tasks/at-risk", "/instances/tree?root=root&depth=1", "/instances/root/hierarchy",
     "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
 ]  # fmt: skip
 WITHOUT_ROWS = {
@@ -34,7 +35,7 @@ def grow(numbers):
     for n in numbers:
         place = InstanceFactory(parent=root)
         project = ProjectFactory(instance=place)
-        task = submit_task(title=f"Task {n}", actor="ada", tags=["a"], route=False)
+        task = submit_task(title=f"Task {n}", actor="ada", tags=["a"], due_at=timezone.now(), route=False)
         assign_task(task=task, project=project, actor="ada")
         record_feedback(task=task, actor="ada", was_good_match=True)
         add_dependency(task=hub, depends_on=task, actor="ada")

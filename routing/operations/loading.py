@@ -158,9 +158,9 @@ def view_of_task(task: Task, *, now: datetime | None = None) -> TaskView:
     days = (task.due_at - now).total_seconds() / SECONDS_A_DAY if task.due_at and now else None
     return TaskView(
         title=task.title, description=task.description or "", tags=tuple(task.tags),
-        required=task.required_capabilities, priority=task.priority, requester=task.requester or "",
+        required=task.required_now, priority=task.priority, requester=task.requester or "",
         project=task.project_id, instance=task.instance_id, executor_preference=task.executor_preference,
-        velocity=task.velocity_requirement, days_left=days,
+        velocity=task.velocity_requirement, days_left=days, passed_over=tuple(task.passed_over),
     )  # fmt: skip
 
 

@@ -38,6 +38,9 @@ def filter_candidates(task: TaskView, roster: Roster, verdict: Verdict) -> Filte
     for project, rule in verdict.forbidden.items():
         if project in roster.index:
             remove(_only(roster, roster.index[project]), f"forbidden by rule {rule!r}")
+    for project in task.passed_over:
+        if project in roster.index:
+            remove(_only(roster, roster.index[project]), "had it before and did not get to it")
     unfit = np.zeros(len(roster), bool)
     for skill, level in task.required.items():
         lacking = roster.levels.get(skill, np.zeros(len(roster), np.int8)) < level

@@ -31,6 +31,7 @@ class TaskView:
     executor_preference: str | None = None
     velocity: str | None = None
     days_left: float | None = None
+    passed_over: tuple[str, ...] = ()
 
     @cached_property
     def text(self) -> str:

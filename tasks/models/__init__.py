@@ -2,6 +2,7 @@
 
 from tasks.models.claim import TaskClaim
 from tasks.models.dependency import TaskDependency
+from tasks.models.escalation import TaskEscalation
 from tasks.models.task import Task, TransitionNotAllowed
 
-__all__ = ["Task", "TaskClaim", "TaskDependency", "TransitionNotAllowed"]
+__all__ = ["Task", "TaskClaim", "TaskDependency", "TaskEscalation", "TransitionNotAllowed"]

@@ -1,11 +1,9 @@
 """A piece of work and its life."""
 
-from datetime import UTC, datetime
-
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.functional import cached_property
 
 from hopper.common.db.indexes import Gin
@@ -13,12 +11,13 @@ from hopper.common.errors import HopperError
 from hopper.common.fields import Levels, Tags
 from hopper.common.ids import new_id, plain_id
 from hopper.common.models import Timestamped, Versioned
+from tasks.deadlines import NEVER
 from tasks.querysets import WORDS, TaskQuerySet
 from tasks.readiness import CLAIM_ORDER
 
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # sorts after every moment
 URGENCY = ["priority_rank", "created_at", "id"]  # most urgent first, then oldest
 BY_PRIORITY = [When(priority=word, then=Value(rank)) for rank, word in enumerate(("urgent", "high", "medium"))]
+OPEN_STATUSES = ["pending", "routed", "claimed", "in_progress", "blocked"]
 AGED_FIRST = [When(is_aged=True, then=Value(-1))]
 
 
@@ -130,6 +129,13 @@ class Task(Timestamped, Versioned):
     context = models.TextField(null=True, blank=True)
     tags = Tags()
     required_capabilities = Levels(level=1)
+    relaxed_by = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text="Levels that routing asks less of each skill than required."
+    )
+    passed_over = models.JSONField(
+        default=list, blank=True, db_default=Value([], models.JSONField()), editable=False,
+        help_text="Projects that it was taken away from: routing does not send it there again.",
+    )  # fmt: skip
     executor_preference = models.CharField(max_length=50, null=True, blank=True)
     velocity_requirement = models.CharField(
         max_length=20, null=True, blank=True, choices=[(v, v) for v in ("fast", "medium", "slow", "glacial")]
@@ -137,6 +143,14 @@ class Task(Timestamped, Versioned):
     estimated_effort = models.CharField(max_length=50, null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     defer_until = models.DateTimeField(null=True, blank=True, help_text="Not to be claimed before this.")
+    freed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the last task that it waited for was over."
+    )
+    began = models.GeneratedField(
+        expression=Greatest("created_at", Coalesce("defer_until", "created_at"), Coalesce("freed_at", "created_at")),
+        output_field=models.DateTimeField(),
+        db_persist=True,
+    )
     routing_confidence = models.FloatField(null=True, blank=True, editable=False)
     routing_reasoning = models.TextField(null=True, blank=True, editable=False)
     route_after = models.DateTimeField(null=True, blank=True, editable=False)
@@ -243,6 +257,18 @@ class Task(Timestamped, Versioned):
                 fields=["claim_rank", "claim_by", "created_at", "id"],
                 condition=Q(status="routed"),
             ),
+            models.Index(
+                name="idx_tasks_queue",
+                fields=["project", "claim_rank", "claim_by", "created_at", "id"],
+                condition=Q(status="routed"),
+            ),
+            models.Index(name="idx_tasks_open", fields=["project", "began"], condition=Q(status__in=OPEN_STATUSES)),
+            models.Index(
+                name="idx_tasks_open_due",
+                fields=["due_at"],
+                condition=Q(status__in=OPEN_STATUSES, due_at__isnull=False),
+            ),
+            models.Index(name="idx_tasks_done", fields=["project", "finished_at"], condition=Q(status="completed")),
             Gin(name="idx_tasks_tags", fields=["tags"]),
             Gin(name="idx_tasks_capabilities", fields=["required_capabilities"]),
             Gin(WORDS, name="idx_tasks_words"),
@@ -260,6 +286,12 @@ class Task(Timestamped, Versioned):
     def blocks_ids(self) -> list[str]:
         """What waits for this task; `with_edges` reads it for many tasks at once."""
         return list(self.is_waited_for_by.order_by("pk").values_list("task_id", flat=True))
+
+    @property
+    def required_now(self) -> dict[str, int]:
+        """What routing asks for: the requirement, less the levels that escalation has loosened it by."""
+        levels = {skill: level - self.relaxed_by for skill, level in self.required_capabilities.items()}
+        return {skill: level for skill, level in levels.items() if level > 0}
 
     def clean(self) -> None:
         """Check that the attempts already made are within the limit."""

@@ -9,8 +9,10 @@ from tasks.operations.dependencies import (
     set_dependencies,
 )
 from tasks.operations.ending import cancel_task, complete_elsewhere, complete_task, fail_task
+from tasks.operations.escalating import escalate_tasks
 from tasks.operations.evacuation import drain_instance, end_instance, settle_instances
 from tasks.operations.explaining import explain
+from tasks.operations.foreseeing import foresee
 from tasks.operations.identity import set_external_identity
 from tasks.operations.intake import change_task, delete_task, submit_task
 from tasks.operations.leases import LeaseLost, heartbeat_task, release_task, start_task
@@ -45,8 +47,10 @@ __all__ = [
     "delete_tasks",
     "drain_instance",
     "end_instance",
+    "escalate_tasks",
     "explain",
     "fail_task",
+    "foresee",
     "heartbeat_task",
     "hold_for_review",
     "import_finished_tasks",

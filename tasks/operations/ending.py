@@ -135,6 +135,7 @@ def _tell(dependent: Task, task: Task, *, is_contingent: bool, is_waiting: bool,
     hoped_for = Task.Status.FAILED if is_contingent else Task.Status.COMPLETED
     if task.status == hoped_for:
         if not is_waiting:
+            dependent.freed_at = timezone.now()
             log.save_row(dependent, kind="task.freed", actor=actor, by=task.pk)
     elif is_contingent and task.status == Task.Status.COMPLETED:
         if dependent.status not in Task.HELD:

@@ -8,8 +8,8 @@ from django.db import transaction
 from hopper.common.db.graph import graph_lock, reachable
 from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as log
+from tasks.deadlines import NEVER
 from tasks.models import Task
-from tasks.models.task import NEVER
 from tasks.operations.dependencies import WAITS, set_dependencies
 
 BY_VERBS = (

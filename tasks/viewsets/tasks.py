@@ -16,10 +16,11 @@ from hopper.common.models import Role
 from hopper.common.rest.serializers import LeanSerializer
 from hopper.common.rest.viewsets import CHANGE_ACCESS
 from tasks import operations
+from tasks.deadlines import NEVER
 from tasks.filters import TaskFilter
 from tasks.models import Task
-from tasks.models.task import NEVER
 from tasks.serializers import BulkInput, BulkResult, DependencySerializer, TaskInput, TaskSerializer
+from tasks.viewsets.deadlines import DEADLINE_ACCESS, DeadlineDoors
 from tasks.viewsets.ready import READY_ACCESS, READY_ORDERINGS, ReadyDoors
 from tasks.viewsets.relations import RELATION_ACCESS, RelationDoors
 from tasks.viewsets.work import PLAIN_VERBS, WORK_ACCESS, WorkDoors
@@ -27,10 +28,12 @@ from tasks.viewsets.work import PLAIN_VERBS, WORK_ACCESS, WorkDoors
 LARGEST_BULK = 1000
 BULK_BODY = 5 * 1024 * 1024
 ABOUT_EXECUTORS = ("executor", "executor_type")
-PARAMETERS = {"ready": ("explain", *ABOUT_EXECUTORS), "next": ("limit", *ABOUT_EXECUTORS)}
+PARAMETERS = {
+    "ready": ("explain", *ABOUT_EXECUTORS), "next": ("limit", *ABOUT_EXECUTORS), "at_risk": ("within",),
+}  # fmt: skip
 
 
-class TaskViewSet(ReadyDoors, WorkDoors, RelationDoors):
+class TaskViewSet(ReadyDoors, DeadlineDoors, WorkDoors, RelationDoors):
     """The work: what came in, where it stands, who holds it."""
 
     queryset = Task.objects.with_edges()
@@ -45,6 +48,7 @@ class TaskViewSet(ReadyDoors, WorkDoors, RelationDoors):
         "bulk": Role.OPERATOR,
         **WORK_ACCESS,
         **READY_ACCESS,
+        **DEADLINE_ACCESS,
         **RELATION_ACCESS,
         "stats": Role.VIEWER,
     }

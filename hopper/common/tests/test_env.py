@@ -38,6 +38,8 @@ class TestAVariable:
         ("read", "word", "wanted"),
         [
             (lambda env: env.flag("HERE", default=True), "perhaps", "true or false"),
+            (lambda env: env.object("HERE") or True, "[1]", "a JSON object"),
+            (lambda env: env.object("HERE") or True, "{", "a JSON object"),
             (lambda env: env.whole("HERE", default=True), "many", "a whole number"),
             (lambda env: env.whole("HERE", default=True), "1.5", "a whole number"),
             (lambda env: env.share("HERE", default=True), "half", "a number above 0 and up to 1"),
