@@ -7,7 +7,6 @@ and then writes what follows into `self.pieces`.
 
 from contextlib import suppress
 from datetime import timedelta
-from itertools import count
 
 from django.db import connection, transaction
 from hypothesis import strategies as st
@@ -20,8 +19,9 @@ from projects.models import Project
 from tasks import operations
 from tasks.models import Task
 from tasks.tests.life_model import BY_FENCE, HELD, OPEN, OVER, PLAIN, TOLD, Model, Piece
+from tasks.tests.life_verbs import Crash, dying_at, say
+from tasks.tests.steps import ACTOR
 
-ACTOR = {"actor": "ada"}
 MOST = 6
 COLUMNS = (
     "id", "status", "fence", "attempts", "parent_id", "is_decomposed", "lease_owner", "lease_until", "finished_at",
@@ -33,42 +33,6 @@ LIVE_CLAIMS = "SELECT task_id, fence FROM task_claims WHERE released_at IS NULL"
 TASKS = integers(0, 7 * MOST - 1)  # see `Life.key`
 FENCES = sampled_from(["live", "live", "live", "live", "stale", "ahead"])
 OWNERS = sampled_from(["ada", "ada", None, "bob"])
-
-
-class Crash(BaseException):
-    """The process died."""
-
-
-def say(verb, key, **more):
-    """Ask for an operation on the task."""
-    task, routing = Task(pk=key), {"confidence": 1.0, "reasoning": "because", **ACTOR}
-    match verb:
-        case "place":
-            return operations.place_task(task=task, project=Project(pk="sark"), instance=None, **routing)
-        case "review":
-            return operations.hold_for_review(task=task, **routing)
-        case "return":
-            return operations.return_to_routing(task=task, **ACTOR)
-        case "claim":
-            return operations.claim_task(task_id=key, owner="ada")
-        case "heartbeat":
-            return operations.heartbeat_task(task_id=key, **more)
-        case "decompose":
-            return operations.decompose_task(task=task, **more, **ACTOR)
-    named = {"task_id": key} if verb in BY_FENCE else {"task": task}
-    return getattr(operations, f"{verb}_task")(**named, **more, **ACTOR)
-
-
-def dying_at(number):
-    """Return what ends a process at its statement of that number."""
-    statements = count(1)
-
-    def run(execute, sql, *rest):
-        if "SAVEPOINT" not in sql and next(statements) == number:
-            raise Crash
-        return execute(sql, *rest)
-
-    return connection.execute_wrapper(run)
 
 
 class Life(RuleBasedStateMachine):
