@@ -21,8 +21,8 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 FILL = f"""
     WITH RECURSIVE n(i) AS (SELECT %s UNION ALL SELECT i + 1 FROM n WHERE i < %s)
     INSERT INTO tasks (id, title, description, project, status, priority, created_at, finished_at)
-    SELECT %s || i, 'Task ' || i, 'What it is about', 'p' || MOD(i, {PROJECTS}), %s,
-        CASE MOD(i, 10) WHEN 0 THEN 'high' WHEN 1 THEN 'low' ELSE 'medium' END, %s, %s FROM n"""
+    SELECT %s || i, 'Task ' || i, 'What it is about', 'p' || (i %% {PROJECTS}), %s,
+        CASE i %% 10 WHEN 0 THEN 'high' WHEN 1 THEN 'low' ELSE 'medium' END, %s, %s FROM n"""
 ORDER = "claim_rank, claim_by, created_at, id"
 CLAIM = f"""
     WITH chosen AS MATERIALIZED (

@@ -82,7 +82,9 @@ def follow_up(task: Task, *, actor: str) -> None:
     if task.parent_id:
         _tell_parent(task, actor)
     for dependent, is_contingent, is_waiting in _dependents(task):
-        _tell(dependent, task, is_contingent=is_contingent, is_waiting=is_waiting, actor=actor)
+        stands = log.lock_row(dependent)  # telling the one before may have ended it
+        if stands.status in Task.OPEN:
+            _tell(stands, task, is_contingent=is_contingent, is_waiting=is_waiting, actor=actor)
 
 
 def _tell_parent(task: Task, actor: str) -> None:

@@ -118,6 +118,34 @@ class TestALoss:
             operations.complete_task(task_id="held", fence=1, owner=None, **ACTOR)
 
 
+TWICE = pytest.mark.xfail(strict=True, reason="A row that one end touches twice is written as it stood before both.")
+
+
+class TestOneEndThatTouchesATaskTwice:
+    @TWICE
+    def test_tells_the_log_and_the_row_the_same_version(self):
+        whole = TaskFactory(id="whole", routed=True)
+        for key in ("first", "second"):
+            operations.submit_task(id=key, title=key, parent=whole, route=False, **ACTOR)
+        operations.add_dependency(task=Task(pk="second"), depends_on=Task(pk="first"), **ACTOR)
+
+        cancel("whole")
+
+        second = Task.objects.get(pk="second")
+        assert Event.objects.about(second).last().version == second.version
+
+    @TWICE
+    @pytest.mark.parametrize("kind", ["conditional", "blocks"])
+    def test_leaves_a_cancelled_subtask_cancelled(self, kind):
+        chain("conditional", waiting="all of it")
+        part = TaskFactory(id="part of it", routed=True, parent_id="all of it")
+        operations.add_dependency(task=part, depends_on=Task(pk="first"), kind=kind, **ACTOR)
+
+        complete("first")
+
+        assert set(Task.objects.exclude(pk="first").values_list("status", flat=True)) == {"cancelled"}
+
+
 class TestDecomposing:
     def split(self, *titles, **options):
         task = TaskFactory(id="whole", routed=True, priority="high", requester="eve")
