@@ -118,11 +118,9 @@ class TestALoss:
             operations.complete_task(task_id="held", fence=1, owner=None, **ACTOR)
 
 
-TWICE = pytest.mark.xfail(strict=True, reason="A row that one end touches twice is written as it stood before both.")
 
 
 class TestOneEndThatTouchesATaskTwice:
-    @TWICE
     def test_tells_the_log_and_the_row_the_same_version(self):
         whole = TaskFactory(id="whole", routed=True)
         for key in ("first", "second"):
@@ -134,7 +132,6 @@ class TestOneEndThatTouchesATaskTwice:
         second = Task.objects.get(pk="second")
         assert Event.objects.about(second).last().version == second.version
 
-    @TWICE
     @pytest.mark.parametrize("kind", ["conditional", "blocks"])
     def test_leaves_a_cancelled_subtask_cancelled(self, kind):
         chain("conditional", waiting="all of it")
