@@ -10,7 +10,7 @@ from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as log
 from tasks.models import Task
 from tasks.operations.dependencies import set_dependencies
-from tasks.operations.intake import change_task, delete_task, new_task
+from tasks.operations.intake import change_task, delete_task, new_task, refuse_depth
 
 LARGEST = 1000
 BATCH = 500
@@ -27,6 +27,8 @@ def create_tasks(*, rows: Sequence[dict[str, Any]], actor: str) -> list[Task]:
     for number, task in enumerate(tasks):
         _check(task, number)
     _refuse_known(tasks)
+    for parent in {task.parent for task in tasks if task.parent}:
+        refuse_depth(parent)
     Task.objects.bulk_create(tasks, batch_size=BATCH)
     log.record_events("task.submitted", tasks, actor=actor, payload=lambda task: {"source": task.source})
     for task, keys in zip(tasks, waits, strict=True):

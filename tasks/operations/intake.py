@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from hopper.common.db.graph import graph_lock, reachable
+from hopper.common.db.graph import MAX_DEPTH, graph_lock, reachable, reachable_from
 from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as log
 from tasks.deadlines import NEVER
@@ -16,6 +16,9 @@ BY_VERBS = (
     "Status moves by verbs: POST /api/v1/tasks/{id}/claim, start, complete, fail, block, unblock, release, "
     "retry or cancel."
 )
+
+
+TABLE = Task._meta.db_table
 
 
 class TaskIsHeld(HopperError):
@@ -34,6 +37,8 @@ def submit_task(*, actor: str, depends_on: Sequence[str] = (), route: bool = Tru
     :raises Invalid: if a field breaks a rule, names a row that is not there, or closes a circle
     """
     task = new_task(actor=actor, **fields)
+    if task.parent:
+        refuse_depth(task.parent)
     if not route:
         task.route_after = NEVER  # not by itself: somebody has to ask
     kind = "task.submitted" if route else "task.stored"
@@ -67,6 +72,7 @@ def change_task(*, task: Task, actor: str, depends_on: Sequence[str] | None = No
     if changes.get("parent"):
         graph_lock("tasks")
         _refuse_circle(task, changes["parent"])
+        refuse_depth(changes["parent"], task)
     if depends_on is not None and set_dependencies(task=task, depends_on=depends_on):
         task = log.lock_row(task)
         log.save_row(task, kind="task.dependencies_changed", actor=actor, depends_on=sorted(set(depends_on)))
@@ -90,6 +96,17 @@ def _refuse_move(task: Task, changes: dict[str, Any]) -> None:
     for name in places if stored.status != Task.Status.PENDING else ():
         if changes[name] != getattr(stored, name):
             raise Invalid({name: [f"The task is {stored.status}: judge its routing by feedback, or cancel it."]})
+
+
+def refuse_depth(parent: Task, task: Task | None = None) -> None:
+    """Refuse a task below the parent, with what is below itself, if subtasks would nest too deep to be looked at.
+
+    :raises Invalid: naming the parent
+    """
+    above = reachable_from(parent.pk, table=TABLE, source="id", target="parent_id", max_depth=MAX_DEPTH)
+    below = reachable_from(task.pk, table=TABLE, source="parent_id", target="id", max_depth=MAX_DEPTH) if task else {}
+    if max(above.values()) + 1 + max(below.values(), default=0) >= MAX_DEPTH:
+        raise Invalid({"parent": [f"Subtasks would nest deeper than {MAX_DEPTH} levels."]})
 
 
 def _refuse_circle(task: Task, parent: Task) -> None:

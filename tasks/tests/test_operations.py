@@ -149,6 +149,33 @@ class TestChangeTask:
             operations.change_task(task=task, max_attempts=1, **ACTOR)
 
 
+class TestNesting:
+    """Readiness looks sixteen levels up, so nothing nests deeper."""
+
+    @pytest.fixture
+    def lowest(self):
+        parent = None
+        for level in range(16):
+            parent = TaskFactory(id=f"level-{level}", parent=parent, routed=True)
+        return parent
+
+    @pytest.mark.parametrize("create", [
+        lambda low: operations.submit_task(title="a", parent=low, **ACTOR),
+        lambda low: operations.create_tasks(rows=[{"title": "a", "parent": low}], **ACTOR),
+        lambda low: operations.change_task(task=TaskFactory(), parent=low, **ACTOR),
+        lambda low: operations.decompose_task(task=low, subtasks=[{"title": "a"}], **ACTOR),
+    ])  # fmt: skip
+    def test_ends_at_sixteen_levels(self, lowest, create):
+        with pytest.raises(Invalid, match="deeper than 16 levels"):
+            create(lowest)
+
+    def test_counts_what_hangs_below_a_task_that_moves(self, lowest):
+        parent = Task.objects.get(pk="level-14")
+        with pytest.raises(Invalid, match="deeper than 16 levels"):
+            operations.change_task(task=TaskFactory(parent=TaskFactory(id="two")).parent, parent=parent, **ACTOR)
+        operations.submit_task(title="a", parent=parent, **ACTOR)
+
+
 class TestDeleteTask:
     """Deleting a task."""
 
