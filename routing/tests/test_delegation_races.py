@@ -13,7 +13,7 @@ from routing.models import Delegation
 from routing.tests.relayers import complete, end, hand_on, take_back
 from tasks.models import Task
 
-ROUNDS = {"naive": 20, "guarded": 500 if connection.vendor == "postgresql" else 50}
+ROUNDS = {"naive": 20, "guarded": 100 if connection.vendor == "postgresql" else 50}
 # How often each hop was told to be over, beside whether it is.
 TOLD = """
     SELECT h.status, SUM(CASE WHEN e.type IN ('delegation.completed', 'delegation.cancelled') THEN 1 ELSE 0 END)
