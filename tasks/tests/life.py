@@ -9,8 +9,16 @@ from contextlib import suppress
 from datetime import timedelta
 
 from django.db import connection, transaction
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from hypothesis.strategies import integers, sampled_from
 
 from hopper.common.db.clock import Now
@@ -18,7 +26,7 @@ from hopper.common.errors import HopperError
 from projects.models import Project
 from tasks import operations
 from tasks.models import Task
-from tasks.tests.life_model import BY_FENCE, HELD, OPEN, OVER, PLAIN, TOLD, Model, Piece
+from tasks.tests.life_model import BY_FENCE, HELD, OPEN, OVER, PLAIN, RESTATES, TOLD, Model, Piece
 from tasks.tests.life_verbs import Crash, dying_at, say
 from tasks.tests.steps import ACTOR
 
@@ -28,7 +36,7 @@ COLUMNS = (
     "failed_at", "version", "title", "updated_at",
 )  # fmt: skip
 ROWS = f"SELECT {', '.join(COLUMNS)} FROM tasks"
-LOG = "SELECT id, aggregate_id, type, version FROM events WHERE id > {} ORDER BY id"
+LOG = "SELECT id, aggregate_id, type, version FROM events WHERE aggregate_type = 'tasks.task' AND id > {} ORDER BY id"
 LIVE_CLAIMS = "SELECT task_id, fence FROM task_claims WHERE released_at IS NULL"
 TASKS = integers(0, 7 * MOST - 1)  # see `Life.key`
 FENCES = sampled_from(["live", "live", "live", "live", "stale", "ahead"])
@@ -38,12 +46,14 @@ OWNERS = sampled_from(["ada", "ada", None, "bob"])
 class Life(RuleBasedStateMachine):
     """A few tasks, and what we hold of them."""
 
+    model, home = Model, None  # the instance that tasks are placed at
+
     def __init__(self):
         super().__init__()
         self.whole = transaction.atomic()
         self.whole.__enter__()
         Project.objects.create(name="sark", slug="sark")
-        self.pieces, self.rows, self.is_refused = Model(), {}, False
+        self.pieces, self.rows, self.is_refused = self.model(), {}, False
         self.seen = 0  # of the log
 
     def teardown(self):
@@ -73,7 +83,8 @@ class Life(RuleBasedStateMachine):
 
     def say_by(self, key, verb):
         piece, (said_in, becomes) = self.pieces[key], PLAIN[verb]
-        if not self.hold(piece.status in said_in, lambda: say(verb, key)):
+        more = {"instance": self.home} if verb == "place" else {}
+        if not self.hold(piece.status in said_in, lambda: say(verb, key, **more)):
             return
         if verb == "cancel":
             self.pieces.cancel(key)
@@ -216,10 +227,19 @@ class Life(RuleBasedStateMachine):
             self.seen = number
             piece = self.pieces[key]
             assert version == piece.version + 1
-            assert TOLD.get(kind) != piece.told or kind == "task.decomposed"
+            assert TOLD.get(kind) != piece.told or kind in RESTATES
             piece.version, piece.told = version, TOLD.get(kind, piece.told)
         for key, row in self.rows.items():
             assert (row["version"], row["status"]) == (self.pieces[key].version, self.pieces[key].told)
+
+
+def live(life, lives, steps=50):
+    """Live that many lives of at most so many steps, the same ones each time."""
+    swift = settings(
+        max_examples=lives, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck),
+        derandomize=True, database=None, phases=[Phase.generate],
+    )  # fmt: skip
+    run_state_machine_as_test(life, settings=swift)
 
 
 def read(sql):

@@ -27,8 +27,10 @@ TOLD = {
     "task.stored": "pending", "task.submitted": "pending", "task.routed": "routed", "task.returned": "pending",
     "task.claimed": "claimed", "task.started": "in_progress", "task.completed": "completed", "task.failed": "failed",
     "task.released": "routed", "task.lease_expired": "routed", "task.blocked": "blocked", "task.unblocked": "routed",
-    "task.cancelled": "cancelled", "task.retried": "pending", "task.decomposed": "routed",
+    "task.cancelled": "cancelled", "task.retried": "pending", "task.decomposed": "routed", "task.moved": "routed",
+    "task.review_requested": "pending",
 }  # fmt: skip
+RESTATES = {"task.decomposed", "task.moved", "task.review_requested"}  # they may find the task there already
 
 
 @dataclass

@@ -20,7 +20,7 @@ def say(verb, key, **more):
     task, routing = Task(pk=key), {"confidence": 1.0, "reasoning": "because", **ACTOR}
     match verb:
         case "place":
-            return operations.place_task(task=task, project=Project(pk="sark"), instance=None, **routing)
+            return operations.place_task(task=task, project=Project(pk="sark"), **{"instance": None, **more}, **routing)
         case "review":
             return operations.hold_for_review(task=task, **routing)
         case "return":
