@@ -203,8 +203,8 @@ class DelegatedLife(Life):
     def model_and_database_agree(self):
         self.pieces.settle()
         super().model_and_database_agree()
+        self.hops_agree()
 
-    @invariant()
     def hops_agree(self):
         """Hold that every hop stands where the model has it, and was told to be over once, if it is."""
         rows = {key: tuple(rest) for key, *rest in read(HOPS)}
