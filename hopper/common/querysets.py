@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hopper.common.db.vectors import nearest_rows
+from hopper.common.db.nearest import Found, nearest_keys, nearest_rows
 
 
 class NearestMixin:
@@ -13,5 +13,8 @@ class NearestMixin:
 
         Only vectors of the same model compare. As many rows come as there are, up to `count`, however far away.
         """
-        known = self.filter(meaning__model=model, meaning__embedding__isnull=False)
-        return nearest_rows(known, "meaning__embedding", vector, count=count, among=self)
+        return nearest_rows(self, vector, model=model, count=count)
+
+    def nearest_keys(self: Any, vector: Any, *, model: str, count: int) -> Found:
+        """Keys and distances of those rows, for whoever does not need the rows."""
+        return nearest_keys(self, vector, model=model, count=count)

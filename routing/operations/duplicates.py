@@ -34,11 +34,11 @@ def suggest_duplicates(*, keys: Collection[str], embedder: Embedder) -> None:
     least = settings.DUPLICATE_SIMILARITY or embedder.same
     fresh = TaskEmbedding.objects.filter(task__in=keys, task__status__in=Task.OPEN, embedding__isnull=False)
     for own in fresh.select_related("task", "task__duplicate"):
-        if own.content_hash != _answered(own.task):
-            earlier = Task.objects.earlier_beside(own.task).only("pk")
-            found = earlier.nearest_to(own.embedding, model=own.model, count=1)
-            near = [row for row in found if 1.0 - row.distance >= least]
-            _suggest(own.task, near[0].pk if near else None, 1.0 - near[0].distance if near else 0.0, own.content_hash)
+        answered = _answered(own.task)
+        if own.content_hash != answered:
+            original, similarity = _most_like(own, least)
+            if original or answered:  # else there is no hint to set, and none to take back
+                _suggest(own.task, original, similarity, own.content_hash)
 
 
 def suggest_twin(*, task: Task) -> None:
@@ -70,6 +70,13 @@ def settle_duplicate(*, task: Task, is_duplicate: bool, actor: str) -> Duplicate
     if is_duplicate and Task.Status.CANCELLED in Task.MOVES[Task.Status(task.status)]:
         cancel_task(task=task, actor=actor, reason=f"duplicate of {hint.original_id}")
     return hint
+
+
+def _most_like(own: TaskEmbedding, least: float) -> tuple[str | None, float]:
+    """Return the earlier task that is most like it, and how like; no task below `least`, a cosine."""
+    found = Task.objects.earlier_beside(own.task).nearest_keys(own.embedding, model=own.model, count=1)
+    alike = [(key, 1.0 - distance) for key, distance in found if 1.0 - distance >= least]
+    return alike[0] if alike else (None, 0.0)
 
 
 def _answered(task: Task) -> str | None:

@@ -74,6 +74,8 @@ class TestTheNearest:
         assert len(nearest(question, count=3)) == 3
         assert [task.pk for task in nearest(question, model="another")] == [key(COUNT)]
         assert nearest(question, model="unheard of") == []
+        assert nearest(question, rows=Task.objects.in_project("nowhere")) == []
+        assert nearest(question, rows=Task.objects.none()) == []
 
     def test_stand_in_the_order_of_their_keys_where_they_are_equally_far(self, space):
         question = space[1]
