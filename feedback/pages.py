@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from feedback import operations
 from hopper.common.errors import HopperError
+from hopper.common.rest.principals import Principal
 from projects.models import Project
 from routing.models import Decision, EpisodeJudgement
 from routing.operations import settle_duplicate as settle
@@ -35,7 +36,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         _answer(request)
         return redirect(request.get_full_path())
-    waiting = Task.objects.in_review().select_related("decision", "duplicate__original")
+    waiting = _seen(request).in_review().select_related("decision", "duplicate__original")
     context = {
         **admin.site.each_context(request),
         "title": "Review queue",
@@ -46,7 +47,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest) -> None:
-    task = Task.objects.filter(pk=_given(request, "task")).first()
+    task = _seen(request).filter(pk=_given(request, "task")).first()
     project = Project.objects.filter(pk=_given(request, "project")).first()
     if task is None or project is None:
         messages.error(request, "Choose a project for the task; it may have been answered or deleted meanwhile.")
@@ -63,7 +64,7 @@ def _answer(request: HttpRequest) -> None:
 def settle_duplicate(request: HttpRequest, key: str) -> HttpResponse:
     """Take the answer to "perhaps a duplicate", and show the task again."""
     page = redirect("admin:tasks_task_change", key)
-    task = Task.objects.filter(pk=unquote(key)).first()
+    task = _seen(request).filter(pk=unquote(key)).first()
     if task is None or not request.user.has_perm("tasks.change_task"):
         messages.error(request, "You may not change this task, or it is no longer there.")
         return page
@@ -75,6 +76,10 @@ def settle_duplicate(request: HttpRequest, key: str) -> HttpResponse:
     else:
         messages.success(request, "It is a duplicate, then." if is_duplicate else "It is no duplicate, then.")
     return page
+
+
+def _seen(request: HttpRequest) -> Any:
+    return Task.objects.for_principal(Principal.of_user(request.user))
 
 
 def _given(request: HttpRequest, name: str) -> str:

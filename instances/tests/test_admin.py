@@ -133,7 +133,7 @@ class TestTheTree:
         admin_client.get(LIST)
 
         def shown(**params):
-            with django_assert_max_num_queries(9):
+            with django_assert_max_num_queries(10):
                 return admin_client.get(LIST, params).context["cl"].result_list
 
         assert [(row.pk, row.open_in_branch) for row in shown()] == [("n0", 2), ("n1", 2), ("n2", 2)]

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from hopper.common.durations import read_duration
+from hopper.common.rest.principals import Principal
 from projects.models import Project
 from tasks import operations
 from tasks.deadlines import Deadline, Places
@@ -36,7 +37,8 @@ def about_to_breach(request: HttpRequest) -> HttpResponse:
     now, places = timezone.now(), Project.objects.promises()
     within, project = request.GET.get("within", ""), request.GET.get("project", "")
     within = within if within in HORIZONS else "1d"
-    tasks: Any = Task.objects.in_project(project) if project in places else Task.objects.all()
+    tasks: Any = Task.objects.for_principal(Principal.of_user(request.user))
+    tasks = tasks.in_project(project) if project in places else tasks
     near = tasks.select_related("project").breaking_before(now + read_duration(within), places)
     page = Paginator(near.with_place().order_by("breaks_at", "pk"), PAGE).get_page(request.GET.get("page"))
     stuck = tasks.stuck().order_by("created_at", "pk")
