@@ -1,4 +1,4 @@
-"""The instance tree at 10,000 instances, at most 16 deep: each question with its queries, beside the plain rows."""
+"""The tree at 10,000 instances, at most 16 deep, and the chains of tasks in it: each question with its queries."""
 
 import random
 from collections.abc import Callable
@@ -36,7 +36,32 @@ def build(instances: int = INSTANCES, tasks: int = OPEN_TASKS) -> str:
         (Task(title="Open", status="routed", instance_id=f"i{chance.randrange(instances)}") for _ in range(tasks)),
         batch_size=500,
     )
-    return max(depth, key=depth.__getitem__)
+    lowest = max(depth, key=depth.__getitem__)
+    hand_down("task-0", lowest)
+    return lowest
+
+
+def hand_down(key: str, lowest: str) -> None:
+    """Bring a task from the root to the lowest instance, hop by hop, as 1,000 others went one hop each."""
+    from django.utils import timezone
+
+    from hopper.events import operations as log
+    from instances.models import Instance
+    from routing.models import Delegation
+    from tasks.models import Task
+
+    way = list(Instance.objects.seen_from([lowest], depth=0).values_list("pk", flat=True))
+    task = Task.objects.create(id=key, title="Handed down", status="routed", instance_id=lowest)
+    others = [Task(title="Beside", status="routed", instance_id=lowest) for _ in range(1000)]
+    Task.objects.bulk_create(others, batch_size=500)
+    steps = [(task, *step) for step in zip(way, way[1:], strict=False)] + [(one, way[0], way[1]) for one in others]
+    Delegation.objects.bulk_create(
+        Delegation(task=one, source_instance_id=source, target_instance_id=target, status="accepted",
+                   delegated_at=timezone.now(), accepted_at=timezone.now())
+        for one, source, target in steps
+    )  # fmt: skip
+    for place in way:
+        log.record_event("task.moved", task, actor="bench", instance=place)
 
 
 def measure(lowest: str, *, quick: bool) -> list[dict[str, Any]]:
@@ -58,6 +83,9 @@ def questions(lowest: str) -> dict[str, Callable[[], int]]:
     """Return each question by its name; asked, it returns the number of rows in the answer."""
     from instances.config import effective_config
     from instances.models import Instance
+    from routing.operations import chain_of
+    from routing.operations.places import places
+    from tasks.models import Task
 
     rows = Instance.objects
     return {
@@ -70,6 +98,8 @@ def questions(lowest: str) -> dict[str, Callable[[], int]]:
         "hierarchy of the lowest": lambda: len(list(rows.seen_from([lowest]))),
         "statistics of all": lambda: len(list(rows.in_branches(["i0"]).work_by_status())),
         "effective config": lambda: len(effective_config(lowest, rows.path_to(lowest))),
+        "chain of a task": lambda: len(chain_of(task=Task.objects.get(pk="task-0"))["stays"]),
+        "places of two, with load": lambda: len(places("i9", lowest)),
         "what the sweep ends": lambda: len([*rows.used_up(), *rows.closing(), *rows.with_window()]),
     }
 

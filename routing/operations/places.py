@@ -93,7 +93,7 @@ def in_order(children: Sequence[Place], task: Task) -> list[Place]:
 
 def _is_able(child: Place, task: Task) -> bool:
     levels = normalise_levels(child.value("capabilities", {}))
-    return not levels or all(levels.get(skill, 0) >= level for skill, level in task.required_capabilities.items())
+    return not levels or all(levels.get(skill, 0) >= level for skill, level in task.required_now.items())
 
 
 def _why_not(child: Place) -> str | None:
