@@ -118,8 +118,6 @@ class TestALoss:
             operations.complete_task(task_id="held", fence=1, owner=None, **ACTOR)
 
 
-
-
 class TestOneEndThatTouchesATaskTwice:
     def test_tells_the_log_and_the_row_the_same_version(self):
         whole = TaskFactory(id="whole", routed=True)
