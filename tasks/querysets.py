@@ -123,11 +123,11 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
 
     def ready(self, executor: Executor | None = None) -> Self:
         """Tasks that may be claimed now (by this executor, if one is named), in the order they are claimed in."""
-        return self.filter(all_of(conditions(executor))).order_by(*CLAIM_ORDER)
+        return self.filter(all_of(executor)).order_by(*CLAIM_ORDER)
 
     def not_ready(self, executor: Executor | None = None) -> Self:
         """Open tasks that may not be claimed now (by this executor, if one is named)."""
-        return self.open().filter(~all_of(conditions(executor)))
+        return self.open().filter(~all_of(executor))
 
     def with_conditions(self, executor: Executor | None = None) -> Self:
         """Tasks that know which conditions of ready they meet, as `meets_dependencies` and so on."""

@@ -5,15 +5,13 @@ They are SQL, which both databases read: as nested querysets they took longer to
 """
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
+from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.db.models import F, IntegerField, Q
+from django.db.models import IntegerField, Q
 
-from hopper.common.db.asked import Asked, Usual
-from hopper.common.db.clock import Now
+from hopper.common.db.asked import Asked, AskedOfRow, Usual
 from instances.scopes import name_of
 
 CLAIM_ORDER = ("claim_rank", "claim_by", "created_at", "pk")  # aged by age; then by priority, due date and age
@@ -27,29 +25,43 @@ UNMET = f"""NOT CASE
     WHEN {{1}} = 'any' THEN {_CHILDREN % "="} > 0
     ELSE {_STATUS} = 'completed' OR ({_CHILDREN % "="} > 0 AND {_CHILDREN % "<>"} = 0) END"""
 NO_DEPENDENCY_UNMET = f"""(
-    SELECT 1 FROM task_dependencies d WHERE d.task_id = {{0}}
+    SELECT 1 FROM task_dependencies d WHERE d.task_id = {{row}}.id
     AND {UNMET.format("d.kind", "d.quorum", "d.depends_on_id")} LIMIT 1) IS NULL"""  # noqa: S608
 NO_OPEN_SUBTASK = """(
-    SELECT 1 FROM tasks c WHERE c.parent_id = {0}
+    SELECT 1 FROM tasks c WHERE c.parent_id = {row}.id
     AND c.status IN ('pending', 'routed', 'claimed', 'in_progress', 'blocked') LIMIT 1) IS NULL"""
-NOTHING_ABOVE_STOPPED = """({0} IS NULL OR (
+NOTHING_ABOVE_STOPPED = """({row}.parent_id IS NULL OR (
     WITH RECURSIVE above(id, depth) AS (
-        SELECT {0}, 0 UNION ALL
+        SELECT {row}.parent_id, 0 UNION ALL
         SELECT n.parent_id, above.depth + 1 FROM tasks n JOIN above ON n.id = above.id
         WHERE n.parent_id IS NOT NULL AND above.depth < 16
     ) SELECT 1 FROM above
     WHERE (SELECT n.status FROM tasks n WHERE n.id = above.id) IN ('blocked', 'failed', 'cancelled')
     LIMIT 1) IS NULL)"""
 # GLOBAL and FEDERATED hand work on; an instance that waits for its last task to end has what is there worked on.
-INSTANCE_ACTIVE = """({0} IS NULL OR (
+INSTANCE_ACTIVE = """({row}.instance_id IS NULL OR (
     SELECT i.scope NOT IN ('GLOBAL', 'FEDERATED') AND (i.status = 'active' OR COALESCE(i.closing, '') = 'wait')
-    FROM hopper_instances i WHERE i.id = {0}))"""
-NOT_ON_OFFER = """(SELECT 1 FROM task_delegations h WHERE h.task_id = {0} AND h.status = 'pending' LIMIT 1) IS NULL"""
-PROJECT_ACTIVE = "({0} IS NULL OR (SELECT p.is_active FROM projects p WHERE p.name = {0}))"
-PROJECT_HAS_ROOM = """({0} IS NULL OR {0} NOT IN (
+    FROM hopper_instances i WHERE i.id = {row}.instance_id))"""
+NOT_ON_OFFER = """(
+    SELECT 1 FROM task_delegations h WHERE h.task_id = {row}.id AND h.status = 'pending' LIMIT 1) IS NULL"""
+PROJECT_ACTIVE = "({row}.project IS NULL OR (SELECT p.is_active FROM projects p WHERE p.name = {row}.project))"
+PROJECT_HAS_ROOM = """({row}.project IS NULL OR {row}.project NOT IN (
     SELECT p.name FROM projects p WHERE p.capacity IS NOT NULL AND p.capacity <= (
         SELECT COALESCE(SUM(h.lease_cost), 0) FROM tasks h
         WHERE h.project = p.name AND h.status IN ('claimed', 'in_progress'))))"""
+CONDITIONS: dict[str, Any] = {
+    "status": Usual("{0} = 'routed'", "status"),
+    "attempts": AskedOfRow("{row}.attempts < {row}.max_attempts"),
+    "deferred": AskedOfRow("{row}.defer_until IS NULL OR {row}.defer_until <= {now}"),
+    "dependencies": AskedOfRow(NO_DEPENDENCY_UNMET),
+    "subtasks": AskedOfRow(NO_OPEN_SUBTASK),
+    "parent": AskedOfRow(NOTHING_ABOVE_STOPPED),
+    "offer": AskedOfRow(NOT_ON_OFFER),
+    "instance": AskedOfRow(INSTANCE_ACTIVE),
+    "project": AskedOfRow(PROJECT_ACTIVE),
+    "capacity": AskedOfRow(PROJECT_HAS_ROOM),
+}
+SOMEBODY = "\x00somebody"  # whom nobody can be
 OPEN_TASKS_BEHIND = """(
     WITH RECURSIVE behind(id, depth) AS (
         SELECT {0}, 0 UNION
@@ -85,23 +97,13 @@ def conditions(executor: Executor | None = None) -> dict[str, Any]:
 
     Without an executor the question is whether anybody may claim it.
     """
-    return {
-        "status": Usual("{0} = 'routed'", "status"),
-        "attempts": Q(attempts__lt=F("max_attempts")),
-        "deferred": Q(defer_until=None) | Q(defer_until__lte=Now()),
-        "dependencies": Asked(NO_DEPENDENCY_UNMET, "pk"),
-        "subtasks": Asked(NO_OPEN_SUBTASK, "pk"),
-        "parent": Asked(NOTHING_ABOVE_STOPPED, "parent_id"),
-        "offer": Asked(NOT_ON_OFFER, "pk"),
-        "instance": Asked(INSTANCE_ACTIVE, "instance_id"),
-        "project": Asked(PROJECT_ACTIVE, "project_id"),
-        "capacity": Asked(PROJECT_HAS_ROOM, "project_id"),
-    } | ({"executor": _allowed(executor)} if executor else {})
+    return CONDITIONS | ({"executor": _allowed(executor)} if executor else {})
 
 
-def all_of(wanted: dict[str, Any]) -> Any:
+def all_of(executor: Executor | None = None) -> Q:
     """Return the conditions as one."""
-    return reduce(and_, (Q(condition) for condition in wanted.values()))
+    others = conditions(executor)
+    return Q(others.pop("status")) & Q(AskedOfRow.all_of(others.values()))
 
 
 def unmet() -> Asked:
@@ -114,13 +116,29 @@ def open_tasks_behind() -> Asked:
     return Asked(OPEN_TASKS_BEHIND, "pk", output_field=IntegerField())
 
 
-def _allowed(executor: Executor) -> Any:
+def _allowed(executor: Executor) -> AskedOfRow:
     """Return whether the task is for such an executor, and its place open to whoever that is."""
-    wanted = Q(executor_preference=None) | Q(executor_preference__in=executor.answers_to) if executor.kind else Q()
-    return wanted & open_to(executor.who)
+    place = open_to(executor.who)
+    if not executor.kind:
+        return place
+    words = executor.answers_to
+    wanted = (
+        f"({{row}}.executor_preference IS NULL OR {{row}}.executor_preference IN ({', '.join(['%s'] * len(words))}))"
+    )
+    return AskedOfRow.all_of([AskedOfRow(wanted, words), place])
 
 
-def open_to(who: str) -> Q:
+def open_to(who: str) -> AskedOfRow:
     """Return whether the task is in no place that is closed to this person or program."""
+    sql, values = _closed_places()
+    return AskedOfRow(
+        f"({{row}}.instance_id IS NULL OR {{row}}.instance_id NOT IN ({sql}))",
+        [who if value == SOMEBODY else value for value in values],
+    )
+
+
+@cache
+def _closed_places() -> tuple[str, tuple[Any, ...]]:
+    """Return the question for the places that are closed to SOMEBODY, built once: that takes longer than asking."""
     instances: Any = apps.get_model("instances.Instance")._default_manager
-    return Q(instance=None) | ~Q(instance__in=instances.closed_to(who))
+    return instances.closed_to(SOMEBODY).values("pk").query.sql_with_params()

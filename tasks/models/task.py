@@ -246,7 +246,9 @@ class Task(Timestamped, Versioned):
             ),
             models.Index(name="idx_tasks_review", fields=URGENCY, condition=Q(status="pending", review_required=True)),
             models.Index(
-                name="idx_tasks_held", fields=["project", "id"], condition=Q(status__in=["claimed", "in_progress"])
+                name="idx_tasks_held",
+                fields=["project", "id", "lease_cost"],
+                condition=Q(status__in=["claimed", "in_progress"]),
             ),
             models.Index(
                 name="idx_tasks_expiring", fields=["lease_until"], condition=Q(status__in=["claimed", "in_progress"])

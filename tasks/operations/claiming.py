@@ -6,12 +6,15 @@ C2). A claim that took a project over its capacity is undone in its own transact
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from operator import attrgetter
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, F, Sum
 
 from hopper.common.db.claiming import take_first
-from hopper.common.db.clock import Now
+from hopper.common.db.clock import moment_in
+from hopper.common.db.inserting import insert_rows
 from hopper.common.db.retries import atomically
 from hopper.common.errors import Gone, HopperError, Invalid
 from hopper.events import operations as log
@@ -25,6 +28,9 @@ from tasks.readiness import Executor
 SHORTEST_LEASE = 1
 LONGEST_LEASE = 3600  # seconds; longer for executor types whose usual lease is longer
 MOST_CLAIMS = 100
+CLAIM = """status = 'claimed', lease_owner = %s, lease_until = {until}, lease_cost = 1.0, fence = fence + 1,
+    attempts = attempts + 1, version = version + 1, updated_at = {now}"""
+LIMITED = {"is_limited": "(SELECT p.capacity IS NOT NULL FROM projects p WHERE p.name = tasks.project)"}
 FAIR_SHARES = ("requester", "instance")
 
 
@@ -109,14 +115,14 @@ def _take(tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta)
     """Claim the first ready ones; what a project has no room for is passed over."""
     kept: list[Task] = []
     passed_over: list[str] = []
+    (until, its_end), (now, moment) = moment_in(lease), moment_in()
     while len(kept) < count:
         ready = tasks.exclude(pk__in=passed_over) if passed_over else tasks
-        keys = take_first(
-            ready.ready(executor), count - len(kept),
-            status=Task.Status.CLAIMED, lease_owner=executor.holder, lease_until=Now() + lease, lease_cost=1.0,
-            fence=F("fence") + 1, attempts=F("attempts") + 1, version=F("version") + 1, updated_at=Now(),
+        claimed = take_first(
+            ready.ready(executor), count - len(kept), told=LIMITED,
+            change=CLAIM.format(until=until, now=now), values=(executor.holder, its_end, moment),
         )  # fmt: skip
-        fit, over = _within_capacity(keys)
+        fit, over = _within_capacity(sorted(claimed, key=attrgetter(*Task.CLAIM_ORDER)))
         kept += fit
         passed_over += over
         if not over:
@@ -128,25 +134,25 @@ def _take(tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta)
 def _note_claims(tasks: Sequence[Task], executor: Executor) -> None:
     if not tasks:
         return
-    TaskClaim.objects.bulk_create(
+    insert_rows([
         TaskClaim(
             task=task, owner=executor.holder, executor_type=executor.kind, fence=task.fence, taken_at=task.updated_at
         )
         for task in tasks
-    )
+    ])  # fmt: skip
     log.record_events("task.claimed", tasks, actor=executor.holder, payload=lambda task: {"fence": task.fence})
 
 
-def _within_capacity(keys: Sequence[str]) -> tuple[list[Task], list[str]]:
+def _within_capacity(claimed: Sequence[Any]) -> tuple[Sequence[Task], list[str]]:
     """Return the claimed tasks that their projects have room for, and the keys of the others, which are put back.
 
     The locked project row lets one claim at a time count, so two that saw the last free place cannot both keep it.
     """
-    claimed = list(Task.objects.filter(pk__in=keys).order_by(*Task.CLAIM_ORDER))
-    limited = {task.project_id for task in claimed if task.project_id}
-    rooms = Project.objects.filter(pk__in=limited, capacity__isnull=False).order_by("pk")
+    limited = {task.project_id for task in claimed if task.is_limited}
+    if not limited:
+        return claimed, []
     over: list[str] = []
-    for project in rooms.select_for_update() if limited else ():
+    for project in Project.objects.filter(pk__in=limited, capacity__isnull=False).order_by("pk").select_for_update():
         over += _overflow(project, [task for task in claimed if task.project_id == project.pk])
     if over:
         _put_back(over)

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from instances.tests.factories import InstanceFactory
@@ -29,6 +31,17 @@ class TestClaimNext:
         assert done.json()["status"] == "completed"
         assert len(client.post("/tasks/claim-next", limit=9).json()["claims"]) == 1
         assert client.post("/tasks/claim-next").json() == {"claims": []}
+
+    def test_asks_as_much_for_many_as_for_few(self, api):
+        for _ in range(7):
+            TaskFactory(routed=True)
+        client, costs = api("executor"), []
+        client.post("/tasks/claim-next")
+        for count in (2, 4):
+            with CaptureQueriesContext(connection) as queries:
+                assert len(client.post("/tasks/claim-next", limit=count).json()["claims"]) == count
+            costs.append(len(queries))
+        assert costs[0] == costs[1]
 
     def test_narrows_by_project_and_tags(self, api):
         mine, other = ProjectFactory(name="mine"), ProjectFactory(name="other")

@@ -47,5 +47,6 @@ class TaskDoors(OperatedViewSet):
         return [found[key] for key in keys]
 
     def read_all(self, tasks: list[Task]) -> list[dict[str, Any]]:
+        """Return the tasks, as they now stand, as a client sees them: one query."""
         rows = Task.objects.with_edges().in_bulk([task.pk for task in tasks])
-        return TaskSerializer.show_all(rows[task.pk] for task in tasks)
+        return TaskSerializer.show_all(rows.get(task.pk, task) for task in tasks)

@@ -44,7 +44,8 @@ class WorkDoors(TaskDoors):
     def claim(self, request: Request, pk: str) -> Response:
         """Take a ready task under a lease; every later call names the fence of the answer."""
         wanted = ClaimInput.checked(request.data)
-        return Response(self._held(operations.claim_task(task_id=self.get_object().pk, **self._claimer(wanted))))
+        claimed = operations.claim_task(task_id=self.get_object().pk, **self._claimer(wanted))
+        return Response(self._held([claimed])[0])
 
     @extend_schema(request=ClaimNextInput, responses=ClaimResults)
     @action(detail=False, methods=["post"], url_path="claim-next")
@@ -59,7 +60,7 @@ class WorkDoors(TaskDoors):
         claimed = operations.claim_next(
             among=among, count=wanted.get("limit", 1), fair_share=wanted.get("fair_share"), **self._claimer(wanted)
         )
-        return Response({"claims": [self._held(task) for task in claimed]})
+        return Response({"claims": self._held(claimed)})
 
     @extend_schema(request=HoldInput, responses=ClaimResult)
     @action(detail=True, methods=["post"])
@@ -67,7 +68,7 @@ class WorkDoors(TaskDoors):
         """Renew the lease."""
         hold = self._hold("fence")
         task = operations.heartbeat_task(lease_seconds=hold.get("lease_seconds"), **self._proof(hold))
-        return Response(self._held(task))
+        return Response(self._held([task])[0])
 
     @extend_schema(request=HoldInput, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
@@ -123,8 +124,11 @@ class WorkDoors(TaskDoors):
             "owner": executor.holder, "executor_type": executor.kind, "lease_seconds": wanted.get("lease_seconds"),
         }  # fmt: skip
 
-    def _held(self, task: Task) -> dict[str, Any]:
-        return {"task": self.read(task), "fence": task.fence, "lease_until": task.lease_until}
+    def _held(self, tasks: list[Task]) -> list[dict[str, Any]]:
+        return [
+            {"task": shown, "fence": task.fence, "lease_until": task.lease_until}
+            for task, shown in zip(tasks, self.read_all(tasks), strict=True)
+        ]
 
     @extend_schema(request=ReasonInput, responses=TaskSerializer)
     @action(detail=True, methods=["post"])

@@ -1,7 +1,9 @@
 """The database's clock."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import DateTimeField, Value
 from django.db.models.functions import Now as PlainNow
 from django.utils import timezone
@@ -16,3 +18,10 @@ class Now(PlainNow):
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         return compiler.compile(Value(timezone.now(), output_field=DateTimeField()))
+
+
+def moment_in(span: timedelta = timedelta()) -> tuple[str, Any]:
+    """Return SQL with one value: the moment so long from now by the database's clock, quicker than building `Now`."""
+    if connection.vendor == "postgresql":
+        return "STATEMENT_TIMESTAMP() + %s", span
+    return "%s", connection.ops.adapt_datetimefield_value(timezone.now() + span)

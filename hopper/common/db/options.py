@@ -25,6 +25,7 @@ VECTORS = {  # measured: ADR 0014
     "hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": "400", "hnsw.max_scan_tuples": "40000",
     "hnsw.scan_mem_multiplier": "4",
 }  # fmt: skip
+PREPARED_BY_ITSELF = 1_000_000_000  # times; only what asks for it is prepared (hopper.common.db.prepared)
 FREE_WITHIN = 5  # seconds that a request waits for a connection of the pool
 RECONNECTS_FOR = 2  # seconds; then the next request tries anew, instead of a pool that pauses for minutes
 
@@ -44,6 +45,8 @@ def database_from_url(url: str, *, role: str, pool_size: int, max_overflow: int)
     ours = " ".join(f"-c {name}={value}" for name, value in {**TIMEOUTS[role], **VECTORS}.items())
     options["options"] = f"{ours} {options.get('options', '')}".strip()
     options.setdefault("application_name", f"hopper {role}")  # in pg_stat_activity
+    threshold = options.get("prepare_threshold", PREPARED_BY_ITSELF)
+    options["prepare_threshold"] = None if threshold == "none" else threshold
     has_pool = role == WEB and pool_size > 0
     if has_pool:  # not in workers: a pool does not survive their fork, and Celery closes it after each job
         options["pool"] = _pool(pool_size, pool_size + max_overflow)

@@ -54,6 +54,12 @@ class TestAConnection:
 
         assert ("pool" in made["OPTIONS"], made["CONN_MAX_AGE"]) == (False, 3600)
 
+    @pytest.mark.parametrize(("asked", "prepares"), [("", True), ("?prepare_threshold=none", False)])
+    def test_prepares_what_asks_for_it_unless_the_address_says_no(self, asked, prepares):
+        made = entry("worker", f"{URL}{asked}")
+
+        assert (made["OPTIONS"]["prepare_threshold"] is not None) is prepares
+
     def test_of_the_web_has_a_pool_that_may_grow(self):
         made = entry("web")
 

@@ -11,7 +11,7 @@ from django.db.models.deletion import ProtectedError
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from hopper.common.db.rows import read_row
+from hopper.common.db.inserting import Computed, insert_rows
 from hopper.common.errors import Gone, HopperError, Invalid, Stale
 from hopper.common.jobs import ring
 from hopper.common.models import Versioned
@@ -21,7 +21,13 @@ from hopper.events.operations.deliveries import schedule
 Row = TypeVar("Row", bound=models.Model)
 BATCH = 500
 HOPPER = "hopper"  # the actor of what nobody asked for by hand
-HIGHEST = "SELECT MAX(version) FROM events WHERE aggregate_type = %s AND aggregate_id = %s"
+# The row's version, or the next above the log's highest: a reloaded row never collides with its past. Whoever changes
+# a row holds its lock, so nobody writes between this look and the event.
+VERSION = Computed(
+    """COALESCE((SELECT MAX(e.version) + 1 FROM events e
+    WHERE e.aggregate_type = %s AND e.aggregate_id = %s AND e.version >= %s), %s)""",
+    ("aggregate_type", "aggregate_id", "version", "version"),
+)
 
 
 class StillInUse(HopperError):
@@ -32,8 +38,8 @@ class StillInUse(HopperError):
 
 def record_event(kind: str, row: models.Model, *, actor: str, **payload: Any) -> Event:
     """Append what happened to the row, in the caller's transaction, and ring for whoever waits for it."""
-    event = Event.objects.create(**_entry(kind, row, actor, payload), version=_next_version(row))
-    schedule([event])
+    event = _entry(kind, row, actor, payload)
+    _append([event])
     for job in settings.DOORBELLS.get(kind, ()):
         ring(job, row.pk)
     for react in _reactions_to(kind):
@@ -47,14 +53,7 @@ def record_events(
     """Append the same kind of event for many rows; the sweep, not a doorbell, sees to what follows."""
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        last = _last_versions(batch)
-        schedule(Event.objects.bulk_create(
-            Event(
-                **_entry(kind, row, actor, payload(row) if payload else {}),
-                version=max(last.get(str(row.pk), 0) + 1, getattr(row, "version", 1)),
-            )
-            for row in batch
-        ))  # fmt: skip
+        _append([_entry(kind, row, actor, payload(row) if payload else {}) for row in batch])
         for react in _reactions_to(kind):
             for row in batch:
                 react(row=row, actor=actor)
@@ -65,26 +64,28 @@ def _reactions_to(kind: str) -> list[Callable[..., Any]]:
     return [import_string(name) for name in settings.REACTIONS.get(kind, ())]
 
 
-def _entry(kind: str, row: models.Model, actor: str, payload: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": kind, "actor": actor, "payload": payload,
-        "aggregate_type": row._meta.label_lower, "aggregate_id": str(row.pk),
-    }  # fmt: skip
+def _append(events: Sequence[Event]) -> None:
+    if len(events) == 1:
+        insert_rows(events, version=VERSION)
+    else:  # hundreds of such questions in one statement take longer to plan than one question before it
+        last = _last_versions(events)
+        for event in events:
+            event.version = max(last.get(event.aggregate_id, 0) + 1, event.version)
+        insert_rows(events)
+    schedule(events)
 
 
-def _last_versions(rows: Sequence[models.Model]) -> dict[str, int]:
-    keys = [str(row.pk) for row in rows]
-    seen = Event.objects.filter(aggregate_type=rows[0]._meta.label_lower, aggregate_id__in=keys)
+def _last_versions(events: Sequence[Event]) -> dict[str, int]:
+    keys = [event.aggregate_id for event in events]
+    seen = Event.objects.filter(aggregate_type=events[0].aggregate_type, aggregate_id__in=keys)
     return dict(seen.order_by().values_list("aggregate_id").annotate(last=models.Max("version")))
 
 
-def _next_version(row: models.Model) -> int:
-    """The row's version, or the next above the log's highest: a reloaded row never collides with its past.
-
-    Whoever changes a row holds its lock, so nobody writes between this look and the event.
-    """
-    (highest,) = read_row(HIGHEST, row._meta.label_lower, str(row.pk))
-    return max((highest or 0) + 1, getattr(row, "version", 1))
+def _entry(kind: str, row: models.Model, actor: str, payload: dict[str, Any]) -> Event:
+    return Event(
+        type=kind, actor=actor, payload=payload, version=getattr(row, "version", 1),
+        aggregate_type=row._meta.label_lower, aggregate_id=str(row.pk),
+    )  # fmt: skip
 
 
 def check_row(row: models.Model, *, exclude: Iterable[str] = (), unique: bool = True) -> None:
