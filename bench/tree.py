@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from bench.timing import arguments, interleave, scratch_database, show, summary
@@ -54,7 +55,7 @@ def hand_down(key: str, lowest: str) -> None:
     task = Task.objects.create(id=key, title="Handed down", status="routed", instance_id=lowest)
     others = [Task(title="Beside", status="routed", instance_id=lowest) for _ in range(1000)]
     Task.objects.bulk_create(others, batch_size=500)
-    steps = [(task, *step) for step in zip(way, way[1:], strict=False)] + [(one, way[0], way[1]) for one in others]
+    steps = [(task, *step) for step in pairwise(way)] + [(one, way[0], way[1]) for one in others]
     Delegation.objects.bulk_create(
         Delegation(task=one, source_instance_id=source, target_instance_id=target, status="accepted",
                    delegated_at=timezone.now(), accepted_at=timezone.now())
