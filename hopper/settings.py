@@ -214,6 +214,8 @@ CONSUMERS = {
 
 # How long a claim holds a task without a heartbeat, by the type of its executor; unknown types count as agent.
 LEASE_SECONDS = env.durations("LEASES", default={"worker": "60s", "agent": "10m", "human": "24h"}, shortest=1)
+# How often a holder should renew its lease, by the same types; at least three times a lease.
+HEARTBEAT_SECONDS = env.durations("HEARTBEATS", default={"worker": "15s", "agent": "200s", "human": "8h"}, shortest=1)
 # How often leases that ran out are taken back.
 REAP_SECONDS = env.whole("REAP_SECONDS", default=10, minimum=1)
 # How long a routed task waits at most before it goes first, by priority.

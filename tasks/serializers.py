@@ -149,6 +149,7 @@ class ClaimResult(serializers.Serializer):
     task = TaskSerializer()
     fence = serializers.IntegerField()
     lease_until = serializers.DateTimeField()
+    heartbeat_seconds = serializers.FloatField()
 
 
 class ClaimResults(serializers.Serializer):

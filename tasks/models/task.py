@@ -172,6 +172,7 @@ class Task(Timestamped, Versioned):
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     failed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    heartbeat_seconds: float | None = None  # told to whoever takes the task or renews its lease
     CLAIM_ORDER = CLAIM_ORDER
     objects = TaskQuerySet.as_manager()
 

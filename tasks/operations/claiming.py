@@ -111,6 +111,12 @@ def lease_of(executor_type: str | None, seconds: int | None) -> timedelta:
     return timedelta(seconds=usual if seconds is None else seconds)
 
 
+def heartbeat_of(executor_type: str | None, lease: timedelta) -> float:
+    """Return the seconds after which a holder should renew: by its type, and three times a lease at least."""
+    usual = settings.HEARTBEAT_SECONDS.get(executor_type or "agent", settings.HEARTBEAT_SECONDS["agent"])
+    return min(usual, lease.total_seconds() / 3)
+
+
 def _take(tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta) -> list[Task]:
     """Claim the first ready ones; what a project has no room for is passed over."""
     kept: list[Task] = []
@@ -127,6 +133,8 @@ def _take(tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta)
         passed_over += over
         if not over:
             break
+    for task in kept:
+        task.heartbeat_seconds = heartbeat_of(executor.kind, lease)
     _note_claims(kept, executor)
     return kept
 

@@ -9,7 +9,7 @@ from hopper.common.db.clock import Now
 from hopper.common.errors import HopperError
 from hopper.events import operations as log
 from tasks.models import Task, TaskClaim
-from tasks.operations.claiming import claim_task, lease_of
+from tasks.operations.claiming import claim_task, heartbeat_of, lease_of
 
 
 class LeaseLost(HopperError):
@@ -24,11 +24,13 @@ def heartbeat_task(*, task_id: str, fence: int, owner: str | None, lease_seconds
 
     :raises LeaseLost: if the fence is not the live one
     """
-    live = TaskClaim.objects.filter(task=task_id, fence=fence).values_list("executor_type", flat=True).first()
-    held = Task.objects.held_with(fence=fence, owner=owner).filter(pk=task_id)
-    if not held.update(lease_until=Now() + lease_of(live, lease_seconds)):
+    kind = TaskClaim.objects.filter(task=task_id, fence=fence).values_list("executor_type", flat=True).first()
+    held, lease = Task.objects.held_with(fence=fence, owner=owner).filter(pk=task_id), lease_of(kind, lease_seconds)
+    if not held.update(lease_until=Now() + lease):
         raise LeaseLost
-    return Task.objects.get(pk=task_id)
+    task = Task.objects.get(pk=task_id)
+    task.heartbeat_seconds = heartbeat_of(kind, lease)
+    return task
 
 
 @transaction.atomic

@@ -30,6 +30,17 @@ class TestAClaim:
         with nothing_stored():
             assert "Somebody holds this task already" in refused(second.post("/tasks/a/claim"), 409)
 
+    @pytest.mark.parametrize(("kind", "seconds", "beat"), [
+        ("worker", None, 15), ("agent", None, 200), ("human", None, 28800), ("robot", None, 200), ("worker", 6, 2),
+    ])  # fmt: skip
+    def test_says_how_often_it_is_to_be_renewed(self, api, kind, seconds, beat):
+        TaskFactory(id="a", routed=True)
+        lease = {"lease_seconds": seconds} if seconds else {}
+        claim = api("executor").post("/tasks/a/claim", executor_type=kind, **lease).json()
+        assert claim["heartbeat_seconds"] == beat
+        renewed = api("executor").post("/tasks/a/heartbeat", fence=claim["fence"], **lease).json()
+        assert renewed["heartbeat_seconds"] == beat
+
     @pytest.mark.parametrize("step", ["heartbeat", "start", "complete", "fail", "release"])
     @pytest.mark.parametrize("fence", [0, 2, 10**25])
     def test_that_is_stale_changes_nothing(self, api, step, fence):

@@ -126,9 +126,12 @@ class WorkDoors(TaskDoors):
 
     def _held(self, tasks: list[Task]) -> list[dict[str, Any]]:
         return [
-            {"task": shown, "fence": task.fence, "lease_until": task.lease_until}
+            {
+                "task": shown, "fence": task.fence, "lease_until": task.lease_until,
+                "heartbeat_seconds": task.heartbeat_seconds,
+            }
             for task, shown in zip(tasks, self.read_all(tasks), strict=True)
-        ]
+        ]  # fmt: skip
 
     @extend_schema(request=ReasonInput, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
