@@ -181,12 +181,19 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
         return self.select_related("source_instance", "target_instance").order_by("delegated_at", "pk")
 
     def for_principal(self, principal: Any) -> Self:
-        """Hops of tasks that the principal may see, and those that come from or go to its branches."""
+        """Hops of tasks that the principal may see, and those that come from or go to its branches.
+
+        Who sees everything sees no hop from or to a place that is closed to them.
+        """
+        if not principal.is_limited:
+            closed = Instance.objects.closed_to(principal.name).values("pk")
+            told = self.exclude(Q(source_instance__in=closed) | Q(target_instance__in=closed))
+            return self if principal.may(Role.ADMINISTRATOR) else told
         visible = Q(task__in=Task.objects.for_principal(principal).values("pk"))
         if principal.instances:
             branches = Instance.objects.in_branches(principal.instances).values("pk")
             visible |= Q(source_instance__in=branches) | Q(target_instance__in=branches)
-        return self if principal.may(Role.ADMINISTRATOR) and not principal.is_limited else self.filter(visible)
+        return self.filter(visible)
 
 
 class PolicyQuerySet(models.QuerySet["Policy"]):
