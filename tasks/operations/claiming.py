@@ -48,7 +48,7 @@ def claim_task(*, task_id: str, owner: str, executor_type: str | None = None, le
     :raises Gone: if there is no such task
     """
     executor, lease = Executor(owner, executor_type), lease_of(executor_type, lease_seconds)
-    taken = _take(Task.objects.filter(pk=task_id), 1, executor, lease)
+    taken = _take(Task.objects.filter(pk=task_id), 1, executor, lease, is_usual=True)
     if not taken:
         raise _why_not(task_id, executor)
     return taken[0]
@@ -71,7 +71,7 @@ def claim_next(
     tasks = Task.objects.all() if among is None else among
     by = fair_share or settings.FAIR_SHARE
     if not by:
-        return _take(tasks, count, executor, lease)
+        return _take(tasks, count, executor, lease, is_usual=among is None)
     if by not in FAIR_SHARES:
         raise Invalid({"fair_share": [f"Work is shared fairly between {' or '.join(FAIR_SHARES)}."]})
     taken: list[Task] = []
@@ -117,7 +117,9 @@ def heartbeat_of(executor_type: str | None, lease: timedelta) -> float:
     return min(usual, lease.total_seconds() / 3)
 
 
-def _take(tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta) -> list[Task]:
+def _take(
+    tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta, *, is_usual: bool = False
+) -> list[Task]:
     """Claim the first ready ones; what a project has no room for is passed over."""
     kept: list[Task] = []
     passed_over: list[str] = []
@@ -125,7 +127,7 @@ def _take(tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta)
     while len(kept) < count:
         ready = tasks.exclude(pk__in=passed_over) if passed_over else tasks
         claimed = take_first(
-            ready.ready(executor), count - len(kept), told=LIMITED,
+            ready.ready(executor), count - len(kept), told=LIMITED, is_usual=is_usual and not passed_over,
             change=CLAIM.format(until=until, now=now), values=(executor.holder, its_end, moment),
         )  # fmt: skip
         fit, over = _within_capacity(sorted(claimed, key=attrgetter(*Task.CLAIM_ORDER)))

@@ -52,15 +52,21 @@ class WorkDoors(TaskDoors):
     def claim_next(self, request: Request) -> Response:
         """Take the first ready tasks, at most `limit`, in one step; none of them is anybody else's."""
         wanted = ClaimNextInput.checked(request.data)
-        among = Task.objects.for_principal(self.principal)
-        if "project" in wanted:
-            among = among.in_project(wanted["project"])
-        if wanted.get("tags"):
-            among = among.tagged(*wanted["tags"])
         claimed = operations.claim_next(
-            among=among, count=wanted.get("limit", 1), fair_share=wanted.get("fair_share"), **self._claimer(wanted)
+            among=self._among(wanted),
+            count=wanted.get("limit", 1),
+            fair_share=wanted.get("fair_share"),
+            **self._claimer(wanted),
         )
         return Response({"claims": self._held(claimed)})
+
+    def _among(self, wanted: dict[str, Any]) -> Any:
+        """Return the tasks that are asked for; None for all, as what is closed to the claimer is not ready for it."""
+        if not (self.principal.is_limited or "project" in wanted or wanted.get("tags")):
+            return None
+        among = Task.objects.for_principal(self.principal)
+        among = among.in_project(wanted["project"]) if "project" in wanted else among
+        return among.tagged(*wanted["tags"]) if wanted.get("tags") else among
 
     @extend_schema(request=HoldInput, responses=ClaimResult)
     @action(detail=True, methods=["post"])

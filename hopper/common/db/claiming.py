@@ -1,6 +1,7 @@
 """Taking the first of many rows that others want too: one statement, on both databases."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -10,12 +11,14 @@ from django.db.models import QuerySet
 from hopper.common.db.prepared import prepared
 
 
-def take_first(rows: QuerySet, count: int, *, change: str, values: Sequence[Any], told: dict[str, str]) -> list[Any]:
+def take_first(
+    rows: QuerySet, count: int, *, change: str, values: Sequence[Any], told: dict[str, str], is_usual: bool = False
+) -> list[Any]:
     """Write the change to the first `count` rows that nobody else is taking; return them, in no order.
 
     `change` is what stands behind SET, and `told` SQL about each row as it then stands, by the name that the row
     knows the answer by. PostgreSQL passes over rows that another transaction holds (reliability.md M1); SQLite has
-    one writer at a time. To be called inside a transaction.
+    one writer at a time. What is usual is planned once a connection. To be called inside a transaction.
     """
     model: Any = rows.model
     table, key = (connection.ops.quote_name(name) for name in (model._meta.db_table, model._meta.pk.column))
@@ -30,7 +33,7 @@ def take_first(rows: QuerySet, count: int, *, change: str, values: Sequence[Any]
         chosen, asked = _sql(rows, count)
         statement = f"UPDATE {table} SET {change} WHERE {key} IN ({chosen}) RETURNING {answer}"  # noqa: S608
         given = (*values, *asked)
-    with prepared(), connection.cursor() as cursor:
+    with prepared() if is_usual else nullcontext(), connection.cursor() as cursor:
         cursor.execute(statement, given)
         return list(_rows(model, tuple(told), cursor.fetchall()))
 

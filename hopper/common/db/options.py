@@ -25,6 +25,7 @@ VECTORS = {  # measured: ADR 0014
     "hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": "400", "hnsw.max_scan_tuples": "40000",
     "hnsw.scan_mem_multiplier": "4",
 }  # fmt: skip
+PLANS = {"plan_cache_mode": "force_generic_plan"}  # of what is prepared: hopper.common.db.prepared
 PREPARED_BY_ITSELF = 1_000_000_000  # times; only what asks for it is prepared (hopper.common.db.prepared)
 FREE_WITHIN = 5  # seconds that a request waits for a connection of the pool
 RECONNECTS_FOR = 2  # seconds; then the next request tries anew, instead of a pool that pauses for minutes
@@ -42,7 +43,7 @@ def database_from_url(url: str, *, role: str, pool_size: int, max_overflow: int)
     if config["ENGINE"].endswith("sqlite3"):
         config["OPTIONS"] = {**SQLITE, **options}
         return config
-    ours = " ".join(f"-c {name}={value}" for name, value in {**TIMEOUTS[role], **VECTORS}.items())
+    ours = " ".join(f"-c {name}={value}" for name, value in {**TIMEOUTS[role], **VECTORS, **PLANS}.items())
     options["options"] = f"{ours} {options.get('options', '')}".strip()
     options.setdefault("application_name", f"hopper {role}")  # in pg_stat_activity
     threshold = options.get("prepare_threshold", PREPARED_BY_ITSELF)

@@ -1,4 +1,4 @@
-"""Statements that PostgreSQL plans a few times and then no more, where planning takes longer than running."""
+"""Statements that PostgreSQL plans once a connection, where planning takes longer than running."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ class PreparingCursor(ServerBindingCursor):
 def prepared() -> Iterator[None]:
     """Prepare the statements of the block on this connection; nothing else of Hopper is prepared.
 
-    PostgreSQL plans the first five with their values and keeps a plan without them only if it is as cheap, so numbers
-    that decide on the plan, like LIMIT, are to be written into the statement.
+    The plan is made without the values (`plan_cache_mode`), so what decides on it, like LIMIT, is to be written into
+    the statement, and one that is narrowed by what may be rare, like a tag, is not to be prepared.
     """
     if connection.vendor != "postgresql":
         yield
