@@ -87,9 +87,14 @@ class Executor:
         return name_of(self.holder)
 
     @property
+    def label(self) -> str | None:
+        """The word by which one of its executors is told from another."""
+        return self.holder.partition("/")[2] or None
+
+    @property
     def answers_to(self) -> list[str]:
         """The words by which a task may ask for it."""
-        return [word for word in (*self.holder.split("/", 1), self.kind) if word]
+        return [word for word in (self.who, self.label, self.kind) if word]
 
 
 def conditions(executor: Executor | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, F, Sum
 
-from hopper.common.db.claiming import take_first
+from hopper.common.db.claiming import first_of, kept_first_of, take_first
 from hopper.common.db.clock import moment_in
 from hopper.common.db.inserting import insert_rows
 from hopper.common.db.retries import atomically
@@ -48,7 +48,7 @@ def claim_task(*, task_id: str, owner: str, executor_type: str | None = None, le
     :raises Gone: if there is no such task
     """
     executor, lease = Executor(owner, executor_type), lease_of(executor_type, lease_seconds)
-    taken = _take(Task.objects.filter(pk=task_id), 1, executor, lease, is_usual=True)
+    taken = _take(1, executor, lease, task_id=task_id)
     if not taken:
         raise _why_not(task_id, executor)
     return taken[0]
@@ -68,15 +68,15 @@ def claim_next(
     if not 1 <= count <= MOST_CLAIMS:
         raise Invalid({"limit": [f"Claim 1 to {MOST_CLAIMS} tasks at a time."]})
     executor, lease = Executor(owner, executor_type), lease_of(executor_type, lease_seconds)
-    tasks = Task.objects.all() if among is None else among
     by = fair_share or settings.FAIR_SHARE
     if not by:
-        return _take(tasks, count, executor, lease, is_usual=among is None)
+        return _take(count, executor, lease, among=among)
     if by not in FAIR_SHARES:
         raise Invalid({"fair_share": [f"Work is shared fairly between {' or '.join(FAIR_SHARES)}."]})
+    tasks = Task.objects.all() if among is None else among
     taken: list[Task] = []
     while len(taken) < count:
-        claimed = _take(_turn_of(tasks, by, executor), 1, executor, lease)
+        claimed = _take(1, executor, lease, among=_turn_of(tasks, by, executor))
         if not claimed:
             break
         taken += claimed
@@ -118,27 +118,37 @@ def heartbeat_of(executor_type: str | None, lease: timedelta) -> float:
 
 
 def _take(
-    tasks: TaskQuerySet, count: int, executor: Executor, lease: timedelta, *, is_usual: bool = False
+    count: int, executor: Executor, lease: timedelta, *, among: TaskQuerySet | None = None, task_id: str | None = None
 ) -> list[Task]:
     """Claim the first ready ones; what a project has no room for is passed over."""
     kept: list[Task] = []
     passed_over: list[str] = []
     (until, its_end), (now, moment) = moment_in(lease), moment_in()
     while len(kept) < count:
-        ready = tasks.exclude(pk__in=passed_over) if passed_over else tasks
+        is_usual, wanted = among is None and not passed_over, count - len(kept)
+        if is_usual:
+            question = kept_first_of(_ready_for, wanted, executor.who, executor.label, executor.kind, task_id)
+        else:
+            tasks = Task.objects.all() if among is None else among
+            question = first_of(tasks.exclude(pk__in=passed_over).ready(executor), wanted)
         claimed = take_first(
-            ready.ready(executor), count - len(kept), told=LIMITED, is_usual=is_usual and not passed_over,
+            Task, question, told=LIMITED, is_usual=is_usual,
             change=CLAIM.format(until=until, now=now), values=(executor.holder, its_end, moment),
         )  # fmt: skip
         fit, over = _within_capacity(sorted(claimed, key=attrgetter(*Task.CLAIM_ORDER)))
         kept += fit
         passed_over += over
-        if not over:
+        if not over or task_id:
             break
     for task in kept:
         task.heartbeat_seconds = heartbeat_of(executor.kind, lease)
     _note_claims(kept, executor)
     return kept
+
+
+def _ready_for(who: str, label: str | None, kind: str | None, task_id: str | None) -> TaskQuerySet:
+    tasks = Task.objects.filter(pk=task_id) if task_id else Task.objects.all()
+    return tasks.ready(Executor(f"{who}/{label}" if label else who, kind))
 
 
 def _note_claims(tasks: Sequence[Task], executor: Executor) -> None:
