@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, Self
 
 DEFAULT_COMPLEXITY = 7.0
+FULL = "has all the work it may take at a time"
 
 
 class Seat(Protocol):
@@ -79,7 +80,7 @@ class ScopeRules:
 
     def why_not_execute(self, facts: Facts) -> str | None:
         """Return why the instance cannot work on a task itself, or None if it can."""
-        return "has all the work it may take at a time" if facts.is_full else None
+        return FULL if facts.is_full else None
 
     def should_delegate(self, facts: Facts) -> bool:
         """Tell whether a task is better handed down than worked on here."""

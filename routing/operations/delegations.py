@@ -7,13 +7,15 @@ C6). An offer is one row; which hops are open is the only state, and the databas
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import transaction
+
 from hopper.common.db.retries import atomically
 from hopper.common.errors import Invalid
 from hopper.events import operations as log
 from instances.models import Instance
 from instances.scopes import what_keeps
 from routing.models import Delegation
-from routing.operations.handing import MOST_VISITS, NotDelegated, offer, offer_next, visits
+from routing.operations.handing import MOST_VISITS, NotDelegated, next_child, offer, visits
 from routing.operations.places import Place, places
 from tasks import operations as tasks
 from tasks.models import Task
@@ -54,12 +56,11 @@ def delegate_task(
 
 
 def _offer_to_best(task: Task, source: Place, actor: str, reason: str) -> Delegation:
-    if not source.instance.rules.delegates:
-        raise NotDelegated(f"{source.name} is {source.instance.scope}, which executes and never delegates.")
-    hop = offer_next(task, source, actor=actor, reason=reason)
-    if hop is None:
+    _check_delegates(source)
+    child, _ = next_child(task, source)
+    if child is None:
         raise NotDelegated(f"No instance below {source.name} can take it: name the target, or escalate.")
-    return hop
+    return offer(task, source, child, actor=actor, reason=reason)
 
 
 def _where(task: Task) -> str:
@@ -80,10 +81,14 @@ def _check_way(source: Place, goal: Place, delegation_type: str) -> None:
         raise NotDelegated(f"{goal.name} is not above {source.name}: escalate upwards, or reassign.")
     if delegation_type not in (Delegation.Type.ROUTE, Delegation.Type.DECOMPOSE):
         return
-    if not source.instance.rules.delegates:
-        raise NotDelegated(f"{source.name} is {source.instance.scope}, which executes and never delegates.")
+    _check_delegates(source)
     if goal.instance.parent_id != source.instance.pk:
         raise NotDelegated(f"{goal.name} is not directly below {source.name}: a task goes down level by level.")
+
+
+def _check_delegates(source: Place) -> None:
+    if not source.instance.rules.delegates:
+        raise NotDelegated(f"{source.name} is {source.instance.scope}, which executes and never delegates.")
 
 
 def _check_goal(source: Place, goal: Place, actor: str) -> None:
@@ -92,10 +97,7 @@ def _check_goal(source: Place, goal: Place, actor: str) -> None:
     kept = what_keeps(source.path, goal.path)
     if kept is not None:
         raise NotDelegated(f"What came into {kept.name} stays there: it is {kept.scope}.")  # type: ignore[attr-defined]
-    facts = goal.facts()
-    refusal = "has all the work it may take at a time" if facts.is_full else None
-    refusal = refusal or goal.instance.rules.why_not_receive(facts, sender=actor)
-    if refusal:
+    if refusal := goal.refusal(sender=actor):
         raise NotDelegated(f"{goal.name} {refusal}.")
 
 
@@ -157,6 +159,7 @@ def change_delegation(*, delegation: Delegation, actor: str, **changes: Any) -> 
     return log.change_row(delegation, kind="delegation.changed", actor=actor, changes=changes)
 
 
+@transaction.atomic
 def delete_delegation(*, delegation: Delegation, actor: str) -> None:
     """Delete a hop that is over.
 

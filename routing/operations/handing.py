@@ -37,28 +37,33 @@ def hand_down(*, task: Task) -> Delegation | None:
         return None
     source = places(here)[here]
     if source.instance.rules.should_delegate(source.facts(complexity=complexity(task))):
-        return offer_next(task, source, actor=log.HOPPER)
+        return offer_next(task, source)
     if not source.instance.rules.executes and source.facts().peer is None:
         stay(task, source)
     return None
 
 
-def offer_next(task: Task, source: Place, *, actor: str, reason: str = "", **kind: str) -> Delegation | None:
-    """Offer the locked task to the best child that has neither declined it nor had it twice; None if none is left."""
-    if not source.value("auto_delegate", True):
-        return None
+def offer_next(
+    task: Task, source: Place, *, delegation_type: str = Delegation.Type.ROUTE
+) -> Delegation | None:  # fmt: skip
+    """Offer the locked task to the best child that is left; None, and it stays, if none is."""
+    child, asked = next_child(task, source)
+    if child:
+        return offer(task, source, child, actor=log.HOPPER, delegation_type=delegation_type)
+    stay(task, source, asked=asked)
+    return None
+
+
+def next_child(task: Task, source: Place) -> tuple[Place | None, int]:
+    """Return the best child that has neither declined the task nor had it twice, and how many did not want it."""
     rows = Instance.objects.active().children_of(source.instance).values_list("pk", flat=True)
     past = list(Delegation.objects.of_task(task))
-    tried = {_unwilling(hop) for hop in past}
+    unwilling = {key for hop in past if (key := _unwilling(hop))}
     children = [
         child for child in places(*rows).values()
-        if child.instance.pk not in tried and visits(task, past, child) < MOST_VISITS
+        if child.instance.pk not in unwilling and visits(task, past, child) < MOST_VISITS
     ]  # fmt: skip
-    ranked = in_order(children, task)
-    if ranked:
-        return offer(task, source, ranked[0], actor=actor, reason=reason, **kind)
-    stay(task, source, asked=len(tried - {None}))
-    return None
+    return next(iter(in_order(children, task)), None), len(unwilling)
 
 
 def _unwilling(hop: Delegation) -> str | None:

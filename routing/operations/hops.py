@@ -1,5 +1,7 @@
 """What becomes of an offer: accepted, rejected, taken back, expired, completed. The task is locked before its hops."""
 
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.utils import timezone
@@ -16,11 +18,12 @@ from tasks.models import Task
 
 LATE = "Nobody answered in time."
 CLOSED = "The instance takes no work any more."
+AT_ONCE = 200
 FALLS_BACK = (Delegation.Type.ROUTE, Delegation.Type.DECOMPOSE)
 
 
 class OfferExpired(HopperError):
-    """The offer has expired, and went to the next candidate."""
+    """The offer has expired: the next candidate is asked."""
 
     code = "offer_expired"
 
@@ -113,12 +116,21 @@ def close_hops(*, row: Task, actor: str) -> None:
 
 def settle_delegations() -> dict[str, int]:
     """Expire offers that nobody answered, ask the next, and hand down what waits at GLOBAL; return how many of each."""
-    late = list(Delegation.objects.unanswerable().order_by("expires_at")[:200])
-    expired = sum(_expire(hop) for hop in late)
+    late = list(Delegation.objects.unanswerable().order_by("expires_at")[:AT_ONCE])
+    expired = _each(_expire, late)
     waiting = Task.objects.filter(status=Task.Status.ROUTED, instance__scope="GLOBAL", instance__status="active")
     unoffered = waiting.exclude(pk__in=Delegation.objects.offered().values("task"))
-    handed = [hand_down(task=task) for task in unoffered.order_by("created_at", "pk")[:200]]
-    return {"expired": expired, "handed_down": sum(hop is not None for hop in handed)}
+    unoffered = unoffered.order_by("created_at", "pk")[:AT_ONCE]
+    return {"expired": expired, "handed_down": _each(lambda task: hand_down(task=task), unoffered)}
+
+
+def _each(step: Callable[[Any], Any], rows: Iterable[Any]) -> int:
+    """Take the step for each row and return how many it was done for; what moved meanwhile waits for the next sweep."""
+    done = 0
+    for row in rows:
+        with suppress(HopperError):
+            done += bool(step(row))
+    return done
 
 
 @atomically
@@ -140,7 +152,8 @@ def _locked(delegation: Delegation) -> tuple[Task, Delegation]:
 def _ask_the_next(task: Task, hop: Delegation) -> None:
     if hop.delegation_type in FALLS_BACK and task.status == Task.Status.ROUTED:
         source = places(hop.source_instance_id)[hop.source_instance_id]
-        offer_next(task, source, actor=log.HOPPER, delegation_type=hop.delegation_type)
+        if source.value("auto_delegate", True):
+            offer_next(task, source, delegation_type=hop.delegation_type)
 
 
 def _take_back(task: Task, hop: Delegation, actor: str, *, held_too: bool) -> Task:
@@ -167,16 +180,18 @@ def _refuse_strangers(hop: Delegation, actor: str) -> None:
         raise NotDelegated(f"Only the people of {goal} answer for it.")
 
 
-def _refuse_leak(hop: Delegation) -> None:
+def _keeper(hop: Delegation) -> Any:
+    """Return the instance whose content may not go back over the hop, or None if it may."""
     found = places(hop.source_instance_id, hop.target_instance_id)
-    kept = what_keeps(found[hop.target_instance_id].path, found[hop.source_instance_id].path)
+    return what_keeps(found[hop.target_instance_id].path, found[hop.source_instance_id].path)
+
+
+def _refuse_leak(hop: Delegation) -> None:
+    kept = _keeper(hop)
     if kept is not None:
-        raise NotDelegated(f"What came into {kept.name} stays there: complete or cancel it.")  # type: ignore[attr-defined]
+        raise NotDelegated(f"What came into {kept.name} stays there: complete or cancel it.")
 
 
 def _told_upwards(task: Task, hop: Delegation) -> Any:
     """Return the result as the level above may know it: nothing of what a PERSONAL instance keeps."""
-    if task.result is None:
-        return None
-    found = places(hop.source_instance_id, hop.target_instance_id)
-    return None if what_keeps(found[hop.target_instance_id].path, found[hop.source_instance_id].path) else task.result
+    return None if task.result is None or _keeper(hop) else task.result

@@ -12,7 +12,7 @@ from hopper.common.durations import read_duration
 from hopper.common.fields import normalise_levels
 from instances.config import Setting, effective_config
 from instances.models import Instance
-from instances.scopes import Facts, complexity_of
+from instances.scopes import FULL, Facts, complexity_of
 from routing.models import Delegation
 from tasks.models import Task
 
@@ -35,6 +35,11 @@ class Place:
 
     def value(self, name: str, default: Any = None) -> Any:
         return self.settings[name].value if name in self.settings else default
+
+    def refusal(self, *, sender: str) -> str | None:
+        """Return why the place takes no task of this sender now, or None if it does."""
+        facts = self.facts()
+        return FULL if facts.is_full else self.instance.rules.why_not_receive(facts, sender=sender)
 
 
 def places(*keys: str) -> dict[str, Place]:
@@ -87,19 +92,13 @@ def in_order(children: Sequence[Place], task: Task) -> list[Place]:
     One that says what it can do has to be able to do this; one that says nothing comes after those. Then the one
     with the smallest share of its room in use, by load / `max_concurrent_tasks`, or with the least to do.
     """
-    fit = [child for child in children if _is_able(child, task) and _why_not(child) is None]
+    fit = [child for child in children if _is_able(child, task) and child.refusal(sender="") is None]
     return sorted(fit, key=lambda child: (not child.value("capabilities"), _use(child), child.name))
 
 
 def _is_able(child: Place, task: Task) -> bool:
     levels = normalise_levels(child.value("capabilities", {}))
     return not levels or all(levels.get(skill, 0) >= level for skill, level in task.required_now.items())
-
-
-def _why_not(child: Place) -> str | None:
-    facts = child.facts()
-    full = "has all the work it may take at a time" if facts.is_full else None
-    return full or child.instance.rules.why_not_receive(facts, sender="")
 
 
 def _use(child: Place) -> float:

@@ -90,6 +90,13 @@ class TestAnOffer:
         at("run", key="busy")
         assert hand(at("web", "second")).target_instance_id == "other"
 
+    def test_goes_to_the_best_child_by_hand_where_none_is_made_by_itself(self, tree):
+        Instance.objects.filter(pk="web").update(config={"auto_delegate": False})
+        first = hand(at("web"))
+        assert first.target_instance_id == "other"
+        reject(first)
+        assert not Delegation.objects.offered().exists()
+
     @pytest.mark.parametrize(("place", "target", "how", "says"), [
         ("web", "web", {}, "is there already"),
         ("top", "run", {}, "not directly below"),
@@ -432,6 +439,12 @@ class TestTheDoors:
         assert there.get("/delegations").json()["results"][0]["id"] == hop.pk
         assert there.post(f"/delegations/{hop.pk}/cancel").status_code == 403
         assert there.post(f"/delegations/{hop.pk}/reject", reason_code="busy").json()["reason_code"] == "busy"
+
+    @pytest.mark.django_db(transaction=True)
+    def test_delete_a_hop_that_is_over_in_a_transaction_of_their_own(self, api, tree):
+        hop = operations.cancel_delegation(delegation=hand(at("web"), "run"), **ACTOR)
+        assert api("operator").delete(f"/delegations/{hop.pk}").status_code == 204
+        assert not Delegation.objects.exists()
 
     def test_keep_an_open_hop_from_being_deleted_or_rewritten(self, api, tree):
         hop = hand(at("web"), "run")

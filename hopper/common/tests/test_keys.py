@@ -13,6 +13,10 @@ pytestmark = pytest.mark.django_db
 class TestCreateKey:
     """A key is made once and shown once."""
 
+    def test_refuses_a_name_that_would_read_as_anothers_executor(self):
+        with pytest.raises(Invalid, match="Leave out the slash"):
+            keys.create_key(name="ada/laptop")
+
     def test_returns_the_only_copy_of_the_text(self):
         key, text = keys.create_key(name="the bot", role="executor")
 
