@@ -14,7 +14,6 @@ from django.db.models import Count, F, Sum
 
 from hopper.common.db.claiming import first_of, kept_first_of, take_first
 from hopper.common.db.clock import moment_in
-from hopper.common.db.inserting import insert_rows
 from hopper.common.db.retries import atomically
 from hopper.common.errors import Gone, HopperError, Invalid
 from hopper.events import operations as log
@@ -152,15 +151,12 @@ def _ready_for(who: str, label: str | None, kind: str | None, task_id: str | Non
 
 
 def _note_claims(tasks: Sequence[Task], executor: Executor) -> None:
-    if not tasks:
-        return
-    insert_rows([
-        TaskClaim(
+    log.record_events(
+        "task.claimed", tasks, actor=executor.holder, payload=lambda task: {"fence": task.fence},
+        beside=lambda task: TaskClaim(
             task=task, owner=executor.holder, executor_type=executor.kind, fence=task.fence, taken_at=task.updated_at
-        )
-        for task in tasks
-    ])  # fmt: skip
-    log.record_events("task.claimed", tasks, actor=executor.holder, payload=lambda task: {"fence": task.fence})
+        ),
+    )  # fmt: skip
 
 
 def _within_capacity(claimed: Sequence[Any]) -> tuple[Sequence[Task], list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.sql import Query
 
 from hopper.common.db.prepared import prepared
 
@@ -68,14 +69,20 @@ def take_first(
 
 def _rows(model: Any, told: Sequence[str], found: Iterable[Sequence[Any]]) -> Iterator[Any]:
     """Yield the rows, made of what the driver gives as Django makes them."""
-    fields, names = model._meta.concrete_fields, [field.attname for field in model._meta.concrete_fields]
-    compiler = QuerySet(model).query.get_compiler(connection.alias)
-    converters = compiler.get_converters([field.cached_col for field in fields])
-    for values in compiler.apply_converters(found, converters):
+    query, names, converters = _reading(model, connection.vendor)
+    for values in query.get_compiler(connection.alias).apply_converters(found, converters):
         row = model.from_db(connection.alias, names, values[: len(names)])
         for name, value in zip(told, values[len(names) :], strict=True):
             setattr(row, name, value)
         yield row
+
+
+@cache
+def _reading(model: Any, vendor: str) -> tuple[Query, list[str], dict[int, Any]]:
+    """Return a query of all columns, their names, and how their values are read; found out once, as it takes long."""
+    fields, query = model._meta.concrete_fields, QuerySet(model).query
+    converters = query.get_compiler(connection.alias).get_converters([field.cached_col for field in fields])
+    return query, [field.attname for field in fields], converters
 
 
 @cache

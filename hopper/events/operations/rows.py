@@ -48,12 +48,17 @@ def record_event(kind: str, row: models.Model, *, actor: str, **payload: Any) ->
 
 
 def record_events(
-    kind: str, rows: Sequence[models.Model], *, actor: str, payload: Callable[[Any], dict[str, Any]] | None = None
-) -> None:
-    """Append the same kind of event for many rows; the sweep, not a doorbell, sees to what follows."""
+    kind: str, rows: Sequence[models.Model], *, actor: str,
+    payload: Callable[[Any], dict[str, Any]] | None = None, beside: Callable[[Any], models.Model] | None = None,
+) -> None:  # fmt: skip
+    """Append the same kind of event for many rows; the sweep, not a doorbell, sees to what follows.
+
+    `beside` makes a new row of another table for each, which is written with its event.
+    """
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        _append([_entry(kind, row, actor, payload(row) if payload else {}) for row in batch])
+        events = [_entry(kind, row, actor, payload(row) if payload else {}) for row in batch]
+        _append(events, beside=[beside(row) for row in batch] if beside else ())
         for react in _reactions_to(kind):
             for row in batch:
                 react(row=row, actor=actor)
@@ -64,14 +69,14 @@ def _reactions_to(kind: str) -> list[Callable[..., Any]]:
     return [import_string(name) for name in settings.REACTIONS.get(kind, ())]
 
 
-def _append(events: Sequence[Event]) -> None:
+def _append(events: Sequence[Event], *, beside: Sequence[models.Model] = ()) -> None:
     if len(events) == 1:
-        insert_rows(events, version=VERSION)
+        insert_rows(events, beside=beside, version=VERSION)
     else:  # hundreds of such questions in one statement take longer to plan than one question before it
         last = _last_versions(events)
         for event in events:
             event.version = max(last.get(event.aggregate_id, 0) + 1, event.version)
-        insert_rows(events)
+        insert_rows(events, beside=beside)
     schedule(events)
 
 
