@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from hopper.common.db.graph import graph_lock
@@ -33,7 +33,8 @@ def judge_episode(
 ) -> EpisodeJudgement:  # fmt: skip
     """Remember where the episode's task truly belonged, or (None) that this is unknown; the newest word counts.
 
-    The episode's own outcome is set by the first judgement and never again.
+    `success` tells a verdict on the decision from a lesson that is taken back: the neighbours that voted are trusted
+    more or less by it. The episode's own outcome is set by the first verdict and never again.
     """
     graph_lock("lessons")  # one at a time, so that a later commit has a later time and no reader misses a lesson
     now = now or timezone.now()
@@ -42,14 +43,30 @@ def judge_episode(
         defaults={"right_project": right_project, "reliability": reliability, "judged_by": judged_by,
                   "judged_at": now, "updated_at": now},
     )  # fmt: skip
+    is_news = created or judgement.right_project != right_project
     if not created:
         judgement.right_project, judgement.reliability = right_project, reliability
         judgement.judged_by, judgement.judged_at, judgement.updated_at = judged_by, now, now
         judgement.version += 1
         judgement.save()
+    if success is not None and is_news:
+        _weigh_voters(episode, right_project, now)
     if success is not None:
         Episode.objects.filter(pk=episode.pk, outcome_success=None).update(outcome_success=success, completed_at=now)
     return judgement
+
+
+def _weigh_voters(episode: Episode, right: str | None, now: datetime) -> None:
+    """Trust the neighbours that voted for the true place more and the others less.
+
+    Where the truth is unknown, those that voted for the place that was wrong are trusted less.
+    """
+    voters = [near["episode"] for near in episode.decision_factors.get("neighbours", ())]
+    told = EpisodeJudgement.objects.filter(pk__in=voters)
+    if right is not None:
+        told.weigh(truth=Q(right_project=right), now=now)
+    elif episode.chosen_project:
+        told.filter(right_project=episode.chosen_project).weigh(truth=Q(pk=None), now=now)
 
 
 @transaction.atomic
