@@ -122,6 +122,13 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
             "episode__task__tags",
         )  # fmt: skip
 
+    def with_meaning(self) -> Self:
+        """Judgements with their text and its stored vector, in the same query."""
+        vector = [f"episode__task__meaning__{name}" for name in ("model", "content_hash", "embedding")]
+        text = [f"episode__task__{name}" for name in ("title", "description", "tags")]
+        rows = self.select_related("episode__task__meaning")
+        return rows.only("right_project", "reliability", "updated_at", "episode__strategy", *text, *vector)
+
 
 class TaskEmbeddingQuerySet(models.QuerySet["TaskEmbedding"]):
     """Vectors of tasks."""

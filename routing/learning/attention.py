@@ -12,20 +12,23 @@ from routing.learning.pool import EXPERTS
 
 HEAVIEST = 10.0
 FAITH = 0.02  # how dear a departure from the weights to begin with is, in log-loss a squared step
-UNSEEN = -12.0  # what an expert is taken to say of a true place that was not among the likeliest
+ENOUGH = 50  # tasks from which on what was said of them outweighs the faith
+UNSEEN = 48.0  # lifts a true place that was not among the likeliest to e^-12
 
 
-def fit_weights(said: Doubles, truth: NDArray[Any], *, start: Doubles, faith: float = 0.0) -> Doubles:
+def fit_weights(
+    said: Doubles, truth: NDArray[Any], *, start: Doubles, faith: float = 0.0, absent: NDArray[Any] | float = 0.0
+) -> Doubles:
     """Return the weights of least log-loss over n tasks: said (n, E, P), truth (n,), start (E,).
 
-    An expert that has said nothing keeps what it had.
+    `absent` (n, P) is added to the pool's scores. An expert that has said nothing keeps what it had.
     """
     silent = np.ptp(said, axis=2).max(axis=0) == 0
     bounds = [(w, w) if quiet else (0.0, HEAVIEST) for w, quiet in zip(start, silent, strict=True)]
     rows = np.arange(len(truth))
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
-        logs = log_softmax(np.einsum("e,nep->np", weights, said))
+        logs = log_softmax(np.einsum("e,nep->np", weights, said) + absent)
         off = np.exp(logs)
         off[rows, truth] -= 1
         slope = np.einsum("np,nep->e", off, said) / len(truth)
@@ -39,12 +42,12 @@ def fit_weights(said: Doubles, truth: NDArray[Any], *, start: Doubles, faith: fl
 def weights_lately(records: Sequence[tuple[Mapping[str, Any], str]], *, start: Doubles) -> Doubles:
     """Return the weights by what was said of recent tasks, each with its true place, before that was known."""
     widest = max(len(said["places"]) for said, _ in records) + 1
-    told = np.full((len(records), len(EXPERTS), widest), -60.0)
+    told, absent = np.zeros((len(records), len(EXPERTS), widest)), np.full((len(records), widest), -60.0)
     truth = np.zeros(len(records), np.intp)
     for n, (said, place) in enumerate(records):
         count = len(said["places"])
         told[n, :, :count] = [said["said"].get(expert, [0.0] * count) for expert in EXPERTS]
         truth[n] = said["places"].index(place) if place in said["places"] else count
-        if truth[n] == count:
-            told[n, :, count] = UNSEEN
-    return fit_weights(told, truth, start=start, faith=FAITH * 50 / len(records))
+        absent[n, :count] = 0.0
+        absent[n, truth[n]] += UNSEEN if truth[n] == count else 0.0
+    return fit_weights(told, truth, start=start, faith=FAITH * ENOUGH / len(records), absent=absent)

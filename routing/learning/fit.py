@@ -14,6 +14,7 @@ from routing.learning.features import SIZE, Reals
 from routing.learning.memory import RECENT, Memory
 from routing.learning.model import Arrays, Doubles, Halves, Model, Reading
 from routing.learning.pool import default_weights, measured, weights_of
+from routing.learning.recall import Lesson
 
 EACH_ENOUGH = 5  # confirmed examples a place needs, on average, before the linear model helps
 HELD_OUT = 0.2
@@ -23,30 +24,19 @@ DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (cl
 MEANING_SCALE = 1.5  # how much longer than its words a text's meaning is to the linear model
 
 
-@dataclass(frozen=True)
-class Example:
-    """A task whose true destination is known; `is_feedback` tells a verdict on a decision from an import."""
-
-    text: str
-    project: str
-    reliability: float
-    episode: str
-    meaning: Reals | None = None
-    is_feedback: bool = True
-
-
 @dataclass
 class _Batch:
     """Examples as rows: raw counts (N, F), meanings (N, D), and the number of each one's place."""
 
-    examples: Sequence[Example]
-    readings: list[Reading]
+    examples: Sequence[Lesson]
     projects: NDArray[np.str_]
     encoder: str
+    readings: list[Reading] = field(init=False)
     labels: NDArray[np.int32] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.labels = np.searchsorted(self.projects, [one.project for one in self.examples]).astype(np.int32)
+        self.readings = [example.reading for example in self.examples]
+        self.labels = np.searchsorted(self.projects, [str(one.project) for one in self.examples]).astype(np.int32)
 
     @property
     def has_linear(self) -> bool:
@@ -55,8 +45,8 @@ class _Batch:
     def of(self, numbers: NDArray[np.intp]) -> "_Batch":
         """Return the batch of these examples alone."""
         examples = [self.examples[n] for n in numbers]
-        projects = np.array(sorted({example.project for example in examples}))
-        return _Batch(examples, [self.readings[n] for n in numbers], projects, self.encoder)
+        projects = np.array(sorted({str(example.project) for example in examples}))
+        return _Batch(examples, projects, self.encoder)
 
     def counts(self) -> sparse.csr_array:
         starts = np.cumsum([0] + [len(reading.features) for reading in self.readings]).astype(np.int32)
@@ -74,14 +64,14 @@ class _Batch:
         return rows
 
 
-def fit(examples: Sequence[Example], *, encoder: str = "") -> tuple[Arrays, dict[str, Any]]:
-    """Fit the experts on all examples, and the pool's weights and the gate on those held out first.
+def fit(examples: Sequence[Lesson], *, encoder: str = "") -> tuple[Arrays, dict[str, Any]]:
+    """Fit the experts on all examples, each of which names its project, and the pool's weights and the gate on those held out first.
 
     Which are held out follows from their order alone, so the same examples give the same model. `encoder` names
     what made the examples' meanings; without one the model stands on the lexical view alone.
     """
-    projects = np.array(sorted({example.project for example in examples}))
-    batch = _Batch(examples, [Reading.of(one.text, one.meaning) for one in examples], projects, encoder)
+    projects = np.array(sorted({str(example.project) for example in examples}))
+    batch = _Batch(examples, projects, encoder)
     held = np.random.default_rng(len(examples)).random(len(examples)) < HELD_OUT
     arrays = _experts(batch)
     arrays.pool, arrays.gate, metrics = _tune(batch, held)
@@ -95,7 +85,7 @@ def _experts(batch: _Batch) -> Arrays:
     unit = _unit(raw, idf)
     linear, bias, linear_meaning = _linear(unit, meanings, batch)
     columns = unit.tocsc()
-    recent = [example.project for example in batch.examples if example.is_feedback][-RECENT:]
+    recent = [str(example.project) for example in batch.examples if example.is_feedback][-RECENT:]
     return Arrays(
         projects=batch.projects, idf=idf, linear=linear, bias=bias, centroids=_centroids(unit, batch),
         starts=columns.indptr.astype(np.int32), rows=columns.indices.astype(np.uint16),
@@ -151,7 +141,7 @@ def _tune(batch: _Batch, held: NDArray[np.bool_]) -> tuple[Doubles, Doubles, dic
     """Choose the pool's weights by log-loss on the held-out examples, and the gate they nearly all pass."""
     kept = batch.of(np.flatnonzero(~held))
     seen = set(kept.projects.tolist())
-    tested = [n for n in np.flatnonzero(held).tolist() if batch.examples[n].project in seen]
+    tested = [n for n in np.flatnonzero(held).tolist() if str(batch.examples[n].project) in seen]
     defaults = _defaults(batch)
     if not tested:
         return defaults, np.array(DEFAULT_GATE), {}
@@ -162,6 +152,6 @@ def _tune(batch: _Batch, held: NDArray[np.bool_]) -> tuple[Doubles, Doubles, dic
     if len(tested) < FEWEST_HELD_OUT or len(seen) < 2:
         return defaults, np.minimum(gate, DEFAULT_GATE), {}
     said = np.stack([answer.experts for answer in answers])
-    truth = np.searchsorted(kept.projects, [batch.examples[n].project for n in tested])
+    truth = np.searchsorted(kept.projects, [str(batch.examples[n].project) for n in tested])
     weights = fit_weights(said, truth, start=defaults)
     return weights, gate, measured(weights, said, truth)

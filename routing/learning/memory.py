@@ -20,6 +20,7 @@ from routing.learning.recall import NEAREST, SHARPNESS, Lesson, Near, Recall, Ta
 LONGEST_TAIL = 2000
 RECENT = 200  # feedbacks that tell which places tasks go to lately
 NEAR_ENOUGH = 0.35  # without a fitted model: the cosine at which one neighbour weighs as much as the doubt
+NEAR_WORDS, NEAR_MEANING = 0.6, 0.8  # the cosines at which a lesson since the fit outweighs the doubt
 SHOWN_PLACES = 20
 
 
@@ -64,6 +65,11 @@ class Memory:
     def is_fitted(self) -> bool:
         return self.model is not None
 
+    @property
+    def encoder(self) -> str:
+        """The name of what made the meanings that were learned, or nothing where words alone were."""
+        return self.model.encoder if self.model else ""
+
     def learn(self, lessons: Iterable[Lesson], trust: Mapping[str, float] | None = None) -> "Memory":
         """Return a memory that knows these lessons too; a later lesson of the same episode replaces it."""
         known, trusted = dict(self.lessons), dict(self.trust)
@@ -98,7 +104,8 @@ class Memory:
         """
         recall, meaning = self._recall, self._understood(model, reading)
         values = model.weigh(reading.features, reading.counts)
-        words = recall.by_words(reading, values)
+        shared = recall.by_words(reading, values)
+        words, views = recall.nearest(shared), [(shared, NEAR_WORDS)]
         votes = recall.shares(words)
         margins = model.margins(reading.features, values, meaning)
         said = np.zeros((len(EXPERTS), len(recall.places)))
@@ -109,10 +116,13 @@ class Memory:
         said[5] = self._recently
         near = (words,)
         if meaning is not None:
-            alike = recall.by_meaning(meaning)
+            views.append((recall.by_meaning(meaning), NEAR_MEANING))
+            alike = recall.nearest(views[1][0])
             said[3] = np.log(recall.shares(alike))
             said[4] = _spread(model.by_meaning(meaning), recall.shares(alike))
             near = (words, alike)
+        if recall.tail.lessons:
+            said[6] = np.log(recall.of_lessons(views))
         return Said(recall.places, said, _familiarity(near, margins), near)
 
     @cached_property

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from routing.learning.model import Doubles, log_softmax
 
-EXPERTS = ("linear", "neighbours", "centroids", "meaning_neighbours", "meaning_centroids", "recent")
+EXPERTS = ("linear", "neighbours", "centroids", "meaning_neighbours", "meaning_centroids", "recent", "lessons")
 LINEAR, MEANING = EXPERTS[:1], EXPERTS[3:5]
 BINS = 10
 
@@ -24,7 +24,7 @@ def default_weights(*, has_linear: bool, has_meaning: bool) -> dict[str, float]:
         weights = {"neighbours": 0.6, "centroids": 0.6}
     if has_meaning:
         weights |= {"meaning_neighbours": 0.4, "meaning_centroids": 0.4}
-    return weights
+    return weights | {"lessons": 1.5}
 
 
 def weights_of(named: Mapping[str, float]) -> Doubles:

@@ -13,6 +13,7 @@ from routing.learning.model import Doubles, Model, Reading
 NEAREST = 10
 SHARPNESS = 0.05  # a neighbour's vote: r · exp((cos − 1) / 0.05), routing.md 4
 SMOOTHING = 0.1
+LATE_SHARPNESS = 0.1  # of a lesson since the fit: its vote against the doubt is r · exp((cos − near) / 0.1)
 
 
 @dataclass(frozen=True)
@@ -96,19 +97,19 @@ class Recall:
         self._alive = np.ones(len(self.episodes), bool)
         self._alive[superseded] = False
 
-    def by_words(self, reading: Reading, values: Doubles) -> Near:
-        """Return the nearest in the lexical view."""
+    def by_words(self, reading: Reading, values: Doubles) -> Doubles:
+        """Return the cosine of every example in the lexical view, shape (N + T,)."""
         told = values * (self._model.telling[reading.features] > 0)
         fitted = self._model.cosines(reading.features, values)
-        return self._nearest(np.concatenate([fitted, self.tail.cosines(reading.features, told)]))
+        return np.concatenate([fitted, self.tail.cosines(reading.features, told)]) * self._alive
 
-    def by_meaning(self, meaning: Reals) -> Near:
-        """Return the nearest in meaning."""
+    def by_meaning(self, meaning: Reals) -> Doubles:
+        """Return the cosine of every example in meaning, shape (N + T,)."""
         fitted = np.asarray(self._model.vectors @ meaning, np.float64)
-        return self._nearest(np.concatenate([fitted, self.tail.meaning_cosines(meaning)]))
+        return np.concatenate([fitted, self.tail.meaning_cosines(meaning)]) * self._alive
 
-    def _nearest(self, cosines: Doubles) -> Near:
-        cosines = np.where(self._alive, cosines, 0.0)
+    def nearest(self, cosines: Doubles) -> Near:
+        """Return those that share most with the text, if they share anything."""
         count = min(NEAREST, len(cosines))
         top = np.argpartition(-cosines, count - 1)[:count]
         top = top[np.lexsort((top, -cosines[top]))]
@@ -119,3 +120,19 @@ class Recall:
         """Return the shares of the places by the votes, smoothed, shape (P,)."""
         votes = np.bincount(self.labels[near.numbers], weights=near.votes, minlength=len(self.places))
         return (1 - SMOOTHING) * votes / (votes.sum() or 1.0) + SMOOTHING / len(self.places)
+
+    def of_lessons(self, views: Sequence[tuple[Doubles, float]]) -> Doubles:
+        """Return the shares of the places by the lessons since the fit alone, shape (P,).
+
+        `views` are cosines (N + T,), each with the cosine from which on one lesson begins to outweigh the doubt. So
+        one that the text hardly differs from speaks loudly, whatever was learned before it.
+        """
+        known, places = len(self.episodes) - len(self.tail.lessons), len(self.places)
+        votes = np.zeros(places)
+        for cosines, near in views:
+            late = cosines[known:]
+            top = np.argsort(-late, kind="stable")[:NEAREST]
+            top = top[late[top] > 0]
+            weights = self.trust[known + top] * np.exp((late[top] - near) / LATE_SHARPNESS)
+            votes += np.bincount(self.labels[known + top], weights=weights, minlength=places)
+        return (votes + 1 / places) / (votes.sum() + 1)

@@ -2,7 +2,9 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
+from hopper.common.db.clock import Now
 from hopper.common.models import Timestamped
 
 
@@ -34,6 +36,7 @@ class AttentionWeight(Timestamped):
     weight = models.FloatField()
     history = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     reset_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     class Meta:
         db_table = "attention_weights"

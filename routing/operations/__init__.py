@@ -2,6 +2,7 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
+from routing.operations.attention import reset_attention
 from routing.operations.chains import chain_of
 from routing.operations.deciding import (
     Dossier,
@@ -80,6 +81,7 @@ __all__ = [
     "refit",
     "refit_if_due",
     "reject_delegation",
+    "reset_attention",
     "route_task",
     "route_waiting",
     "settle_delegations",

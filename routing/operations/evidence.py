@@ -3,10 +3,10 @@
 from typing import Any
 
 from routing.operations.dossier import Dossier
+from routing.operations.loading import STATE
 from routing.policy.types import Choice, Ranked, TaskView
 
 SHOWN_TO_PEOPLE = 3
-LEXICAL = "lexical"
 
 
 def evidence_of(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: float) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def evidence_of(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: 
             "days_left": view.days_left, "passed_over": list(view.passed_over),
         },
         "policy": {"id": dossier.policy.id, "number": dossier.policy.number},
-        "model": {"kind": LEXICAL, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons)},
+        "model": {"kind": STATE, "encoder": dossier.memory.encoder, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons)},
         "candidates": [_weighed(place) for place in choice.ranked],
         "filtered": dict(choice.filtered),
         "threshold": choice.threshold,

@@ -11,10 +11,12 @@ from django.utils import timezone
 
 from hopper.common.db.graph import graph_lock
 from routing.learning.memory import LONGEST_TAIL
+from routing.learning.pool import EXPERTS
 from routing.models import Decision, Episode, EpisodeJudgement, LearnedState
 from routing.models.decision import DecidedBy
-from routing.operations.loading import LEXICAL
-from routing.policy.types import text_of
+from routing.operations.attention import weigh_attention, weigh_attention_if_due
+from routing.operations.loading import STATE, lesson_of
+from routing.operations.reading import current_encoder
 from tasks.models import Task
 
 log = logging.getLogger(__name__)
@@ -109,14 +111,18 @@ def record_imported(*, tasks: Sequence[Task], actor: str, now: datetime | None =
 def refit_if_due() -> LearnedState | None:
     """Fit anew when a quarter as many lessons as the last fit knew are new or have changed since it.
 
-    It is due before the lessons since the fit outgrow what a process holds of them.
+    It is due before the lessons since the fit outgrow what a process holds of them, and once another encoder is
+    configured. Between two fits the attention alone is weighed anew.
     """
-    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values_list("metrics", flat=True).first()
+    newest = LearnedState.objects.filter(kind=STATE).order_by("-number").values_list("metrics", flat=True).first()
     if newest is None:
         return refit() if EpisodeJudgement.objects.confirmed().count() >= FEWEST else None
     since = datetime.fromisoformat(newest["judged_until"])
     enough = min(max(FEWEST, newest["examples"] * GROWTH), LONGEST_TAIL)
-    return refit() if EpisodeJudgement.objects.changed_after(since).count() >= enough else None
+    if newest["encoder"] != current_encoder() or EpisodeJudgement.objects.changed_after(since).count() >= enough:
+        return refit()
+    weigh_attention_if_due()
+    return None
 
 
 def refit() -> LearnedState | None:
@@ -124,38 +130,35 @@ def refit() -> LearnedState | None:
 
     Decisions go on with the last state meanwhile. Of two fits at once the first to finish is kept.
     """
-    until = EpisodeJudgement.objects.aggregate(until=Max("updated_at"))["until"]
-    judgements = list(EpisodeJudgement.objects.confirmed().with_text().order_by("-updated_at", "-pk")[:NEWEST])[::-1]
-    if not judgements:
+    judged = EpisodeJudgement.objects.aggregate(until=Max("updated_at"), weighed=Max("weighed_at"))
+    encoder = current_encoder()
+    rows = EpisodeJudgement.objects.confirmed()
+    rows = rows.with_meaning() if encoder else rows.with_text()
+    lessons = [lesson_of(row, encoder) for row in rows.order_by("-updated_at", "-pk")[:NEWEST]][::-1]
+    if not lessons:
         return None
-    from routing.learning.fit import Example, fit  # scikit-learn: only where it is needed
+    from routing.learning.fit import fit  # scikit-learn: only where it is needed
 
     number = _last_number() + 1
-    examples = [
-        Example(_text(task), right, judged.reliability, judged.pk)
-        for judged in judgements
-        if (task := judged.episode.task) and (right := judged.right_project)
-    ]
-    arrays, metrics = fit(examples)
-    metrics["judged_until"] = until.isoformat()
+    arrays, metrics = fit(lessons, encoder=encoder)
+    metrics["judged_until"] = judged["until"].isoformat()
+    metrics["weighed_until"] = judged["weighed"].isoformat() if judged["weighed"] else None
+    metrics["weights"] = dict(zip(EXPERTS, arrays.pool.tolist(), strict=True))
     return _keep(number, arrays.to_bytes(), metrics)
 
 
-def _text(task: Task) -> str:
-    return text_of(task.title, task.description, task.tags)
-
-
 def _last_number() -> int:
-    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values_list("number", flat=True).first()
+    newest = LearnedState.objects.filter(kind=STATE).order_by("-number").values_list("number", flat=True).first()
     return newest or 0
 
 
 def _keep(number: int, arrays: bytes, metrics: dict[str, Any]) -> LearnedState | None:
     try:
         with transaction.atomic():
-            state = LearnedState.objects.create(kind=LEXICAL, number=number, arrays=arrays, metrics=metrics)
+            state = LearnedState.objects.create(kind=STATE, number=number, arrays=arrays, metrics=metrics)
+            weigh_attention(by=f"fit {number}")
     except IntegrityError:
         log.info("Another process has fitted state %s already; this fit is dropped.", number)
         return None
-    LearnedState.objects.filter(kind=LEXICAL, number__lte=number - KEPT_STATES).delete()
+    LearnedState.objects.exclude(kind=STATE, number__gt=number - KEPT_STATES).delete()
     return state

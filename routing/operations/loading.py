@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Subquery
@@ -12,24 +12,30 @@ from hopper.common.db.rows import read_side_by_side
 from hopper.common.durations import read_duration
 from instances.models import Instance
 from projects.models import Project
-from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
+from routing.learning.memory import LONGEST_TAIL, Memory
 from routing.learning.model import Arrays, Model
-from routing.models import Decision, EpisodeJudgement, LearnedState, PolicyVersion
+from routing.learning.recall import Lesson
+from routing.models import AttentionWeight, Decision, EpisodeJudgement, LearnedState, PolicyVersion
+from routing.models.decision import DecidedBy
+from routing.operations.reading import meaning_of
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Roster, TaskView, text_of
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
 from tasks.models import Task
 
 SECONDS_A_DAY = 86_400
-LEXICAL = "lexical"
+STATE = "two-views-1"  # of learned states: raise it with any change of their arrays
+GLOBAL = "global"
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
-    "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
+    f"SELECT MAX(number) FROM learned_states WHERE kind = '{STATE}'",  # noqa: S608 - a constant of ours
     "SELECT MAX(updated_at) FROM episode_judgements",
+    "SELECT MAX(weighed_at) FROM episode_judgements",
+    "SELECT MAX(updated_at) FROM attention_weights",
 )
-COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", "lessons")  # what each column of the answers speaks of
+COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", *["lessons"] * 2, "attention")  # what each column of the answers speaks of
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,21 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
+class _Learned:
+    """A memory, and until when it knows the lessons (None: none of them) and the votes."""
+
+    memory: Memory = field(default_factory=Memory)
+    until: datetime | None = None
+    weighed: datetime | None = None
+
+
+@dataclass(frozen=True)
 class _Kept:
     """What this process holds and what it was read by; replaced whole, so no reader sees half of a change."""
 
     knowledge: Knowledge = field(default_factory=Knowledge)
     stamps: tuple[Any, ...] = (None,) * len(COLUMNS)
-    learned_until: datetime | None = None
+    learned: _Learned = field(default_factory=_Learned)
 
 
 _kept = _Kept()
@@ -73,17 +88,19 @@ def load_knowledge() -> Knowledge:
 
 
 def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept:
-    knowledge, until = kept.knowledge, kept.learned_until
+    knowledge, learned = kept.knowledge, kept.learned
     if "places" in changed:
         roster, places = _read_places()
         knowledge = replace(knowledge, roster=roster, places=places)
     if "policy" in changed:
         knowledge = replace(knowledge, policy=_read_policy())
     if changed & {"model", "lessons"}:
-        memory, until = _read_model() if "model" in changed else (knowledge.memory, until)
-        memory, until = _learn(memory, until)
-        knowledge = replace(knowledge, memory=memory)
-    return _Kept(knowledge, stamps, until)
+        learned = _learn(_read_model() if "model" in changed else learned)
+    if changed & {"model", "lessons", "attention"}:
+        attention = _read_attention() if changed & {"model", "attention"} else learned.memory.attention
+        learned = replace(learned, memory=replace(learned.memory, attention=attention))
+        knowledge = replace(knowledge, memory=learned.memory)
+    return _Kept(knowledge, stamps, learned)
 
 
 def _read_places() -> tuple[Roster, dict[str, Project]]:
@@ -126,31 +143,49 @@ def view_of(version: PolicyVersion) -> PolicyView:
     )  # fmt: skip
 
 
-def _read_model() -> tuple[Memory, datetime | None]:
-    """Return the newest fitted model, and the moment until which it knows every lesson."""
-    state = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").first()
+def _read_model() -> _Learned:
+    """Return the newest fitted model, and the moments until which it knows every lesson and every vote.
+
+    One that learned from another encoder's meanings goes by words.
+    """
+    state = LearnedState.objects.filter(kind=STATE).order_by("-number").first()
     if state is None:
-        return Memory(), None
+        return _Learned()
     model = Model(Arrays.from_bytes(bytes(state.arrays)))
-    return Memory(model, state.number), datetime.fromisoformat(state.metrics["judged_until"])
+    until = datetime.fromisoformat(state.metrics["judged_until"])
+    weighed = state.metrics.get("weighed_until")
+    return _Learned(Memory(model, state.number), until, datetime.fromisoformat(weighed) if weighed else None)
 
 
-def _learn(memory: Memory, until: datetime | None) -> tuple[Memory, datetime | None]:
-    """Let the memory learn what came after the moment; return it with the moment of the last lesson."""
-    lessons = EpisodeJudgement.objects.with_text()
-    lessons = lessons.changed_after(until) if until else lessons
+def _learn(learned: _Learned) -> _Learned:
+    """Let the memory learn what came after its moments."""
+    memory, encoder = learned.memory, learned.memory.encoder
+    rows = EpisodeJudgement.objects.all()
+    lessons = rows.with_meaning() if encoder else rows.with_text()
+    lessons = lessons.changed_after(learned.until) if learned.until else lessons
     fresh = list(lessons.order_by("-updated_at", "-pk")[:LONGEST_TAIL])[::-1]
-    if not fresh:
-        return memory, until
-    return memory.learn(_lesson(judgement) for judgement in fresh), fresh[-1].updated_at
+    weighed = rows.weighed_after(learned.weighed or datetime.fromtimestamp(0, UTC))
+    votes = list(weighed.values_list("pk", "reliability", "weighed_at"))
+    memory = memory.learn([lesson_of(judgement, encoder) for judgement in fresh], {pk: trust for pk, trust, _ in votes})
+    return _Learned(
+        memory, fresh[-1].updated_at if fresh else learned.until, votes[-1][2] if votes else learned.weighed
+    )
 
 
-def _lesson(judgement: EpisodeJudgement) -> Lesson:
+def lesson_of(judgement: EpisodeJudgement, encoder: str) -> Lesson:
+    """Return what a judgement teaches; with an encoder its text is read in both views."""
     task = judgement.episode.task
+    kept = getattr(task, "meaning", None) if encoder else None
     return Lesson.of(
         episode=judgement.pk, text=text_of(task.title, task.description, task.tags) if task else "",
         project=judgement.right_project if task else None, reliability=judgement.reliability,
+        meaning=meaning_of(task, encoder=encoder, kept=kept) if task and encoder else None,
+        is_feedback=judgement.episode.strategy != DecidedBy.HUMAN,
     )  # fmt: skip
+
+
+def _read_attention() -> dict[str, float]:
+    return dict(AttentionWeight.objects.filter(scope=GLOBAL).values_list("factor", "weight"))
 
 
 def view_of_task(task: Task, *, now: datetime | None = None) -> TaskView:

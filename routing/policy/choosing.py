@@ -98,6 +98,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "forbidden": dict(case.verdict.forbidden),
         "review": case.verdict.review,
         "neighbours": list(said.neighbours) if said else [],
+        "experts": dict(said.experts) if said else {},
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
         "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),
     }

@@ -139,8 +139,8 @@ class TestARefit:
     def test_goes_on_past_twenty_thousand_examples(self):
         web = ProjectFactory(name="web")
         long_ago = timezone.now() - timezone.timedelta(days=1)
-        metrics = {"examples": 20_000, "judged_until": long_ago.isoformat()}
-        LearnedState.objects.create(kind="lexical", number=7, arrays=b"", metrics=metrics)
+        metrics = {"examples": 20_000, "judged_until": long_ago.isoformat(), "encoder": ""}
+        LearnedState.objects.create(kind=loading.STATE, number=7, arrays=b"", metrics=metrics)
         tasks = TaskFactory.build_batch(2000, project=web, status="completed", finished_at=long_ago)
         record_imported(tasks=Task.objects.bulk_create(tasks), actor="ada")
         assert refit_if_due().number == 8
