@@ -201,6 +201,7 @@ def _recorded(said: Said, shares: Doubles) -> dict[str, Any]:
     """Return what each expert said of the likeliest places, so that the attention can be weighed by it later."""
     top = np.argsort(-shares, kind="stable")[:SHOWN_PLACES]
     return {
+        "familiarity": round(said.familiarity, 4),
         "places": [said.places[n] for n in top],
         "said": {name: np.round(said.experts[e, top], 3).tolist() for e, name in enumerate(EXPERTS)},
     }
