@@ -16,7 +16,7 @@ from hopper.common.models import ApiKey, Versioned
 from hopper.events.models import Event
 from hopper.tests.forms import filled_in, said_by, send
 from hopper.tests.refusals import nothing_stored
-from routing.models import Decision, EmbeddingUsage, Episode, LearnedState
+from routing.models import AttentionWeight, Decision, EmbeddingUsage, Episode, LearnedState
 from routing.operations import create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, escalate_tasks, submit_task
@@ -46,6 +46,7 @@ def house(admin_client):
     create_key(name="bot")
     create_version(policy=create_policy(name="another", actor="ada"), actor="ada")
     LearnedState.objects.get_or_create(kind="lexical", number=1, defaults={"arrays": b"", "metrics": {}})
+    AttentionWeight.objects.create(factor="linear", weight=1.0)
     EmbeddingUsage.objects.create(day=date(2026, 11, 21), model="text-embedding-3-small/1536")
     Group.objects.create(name="operators")
     for _ in range(2):

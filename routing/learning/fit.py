@@ -11,17 +11,19 @@ from sklearn.svm import LinearSVC
 
 from routing.learning.attention import fit_weights
 from routing.learning.features import SIZE, Reals
-from routing.learning.memory import RECENT, Memory
+from routing.learning.memory import RECENT, Memory, Said
 from routing.learning.model import Arrays, Doubles, Halves, Model, Reading
-from routing.learning.pool import default_weights, measured, weights_of
+from routing.learning.pool import EXPERTS, default_weights, measured, weights_of
 from routing.learning.recall import Lesson
 
 EACH_ENOUGH = 5  # confirmed examples a place needs, on average, before the linear model helps
-HELD_OUT = 0.2
+PARTS = 5  # one of which is held out
+MANY = 1000  # examples from which on one part is enough to choose by
 FEWEST_HELD_OUT = 50
 GATE_QUANTILE = 0.01
 DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
-MEANING_SCALE = 1.5  # how much longer than its words a text's meaning is to the linear model
+LEAST_TRUST = 1e-3  # a place must not lose its last example
+MEANING_SCALE = 1.0  # how much longer than its words a text's meaning is to the linear model
 
 
 @dataclass
@@ -48,6 +50,10 @@ class _Batch:
         projects = np.array(sorted({str(example.project) for example in examples}))
         return _Batch(examples, projects, self.encoder)
 
+    @property
+    def trust(self) -> Reals:
+        return np.array([max(example.reliability, LEAST_TRUST) for example in self.examples], np.float32)
+
     def counts(self) -> sparse.csr_array:
         starts = np.cumsum([0] + [len(reading.features) for reading in self.readings]).astype(np.int32)
         features = np.concatenate([reading.features for reading in self.readings])
@@ -67,14 +73,12 @@ class _Batch:
 def fit(examples: Sequence[Lesson], *, encoder: str = "") -> tuple[Arrays, dict[str, Any]]:
     """Fit the experts on all examples, each of which names its project, and the pool's weights and the gate on those held out first.
 
-    Which are held out follows from their order alone, so the same examples give the same model. `encoder` names
-    what made the examples' meanings; without one the model stands on the lexical view alone.
+    `encoder` names what made the examples' meanings; without one the model stands on the lexical view alone.
     """
     projects = np.array(sorted({str(example.project) for example in examples}))
     batch = _Batch(examples, projects, encoder)
-    held = np.random.default_rng(len(examples)).random(len(examples)) < HELD_OUT
     arrays = _experts(batch)
-    arrays.pool, arrays.gate, metrics = _tune(batch, held)
+    arrays.pool, arrays.gate, metrics = _tune(batch)
     return arrays, metrics | {"examples": len(examples), "projects": len(projects), "encoder": encoder}
 
 
@@ -90,7 +94,7 @@ def _experts(batch: _Batch) -> Arrays:
         projects=batch.projects, idf=idf, linear=linear, bias=bias, centroids=_centroids(unit, batch),
         starts=columns.indptr.astype(np.int32), rows=columns.indices.astype(np.uint16),
         values=columns.data.astype(np.float16), labels=batch.labels,
-        reliability=np.array([example.reliability for example in batch.examples], np.float32),
+        reliability=batch.trust,
         episodes=np.array([example.episode for example in batch.examples]), recent=np.array(recent, np.str_),
         encoder=np.array(batch.encoder if meanings.size else ""), vectors=meanings.astype(np.float16),
         linear_meaning=linear_meaning, centroids_meaning=_centroids(sparse.csr_array(meanings), batch),
@@ -119,7 +123,7 @@ def _linear(unit: Any, meanings: Reals, batch: _Batch) -> tuple[Halves, Reals, H
     if meanings.size:
         rows = sparse.hstack([unit, sparse.csr_array(meanings * MEANING_SCALE)], format="csr")
         rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
-    machine = LinearSVC(C=1.0, random_state=0).fit(rows, batch.labels)
+    machine = LinearSVC(C=1.0, random_state=0).fit(rows, batch.labels, sample_weight=batch.trust)
     weights, bias = machine.coef_, machine.intercept_
     if len(batch.projects) == 2:  # scikit-learn keeps one plane for two classes
         weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
@@ -131,27 +135,52 @@ def _linear(unit: Any, meanings: Reals, batch: _Batch) -> tuple[Halves, Reals, H
 
 def _centroids(unit: Any, batch: _Batch) -> Halves:
     places, count = len(batch.projects), len(batch.labels)
-    one = sparse.csr_array((np.ones(count), (batch.labels, np.arange(count))), shape=(places, count))
+    one = sparse.csr_array((batch.trust, (batch.labels, np.arange(count))), shape=(places, count))
     sums = (one @ unit).toarray()
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.ascontiguousarray((sums / np.where(norms == 0, 1, norms)).T, np.float16)
 
 
-def _tune(batch: _Batch, held: NDArray[np.bool_]) -> tuple[Doubles, Doubles, dict[str, Any]]:
-    """Choose the pool's weights by log-loss on the held-out examples, and the gate they nearly all pass."""
-    kept = batch.of(np.flatnonzero(~held))
-    seen = set(kept.projects.tolist())
-    tested = [n for n in np.flatnonzero(held).tolist() if str(batch.examples[n].project) in seen]
+def _tune(batch: _Batch) -> tuple[Doubles, Doubles, dict[str, Any]]:
+    """Choose the pool's weights by log-loss on examples held out, and the gate that they nearly all pass."""
+    told = [answer for held in _parts(len(batch.examples)) for answer in _held_out(batch, held)]
     defaults = _defaults(batch)
-    if not tested:
+    if not told:
         return defaults, np.array(DEFAULT_GATE), {}
-    trial = Model(_experts(kept))
-    memory = Memory(trial)
-    answers = [memory.ask(trial, batch.readings[n]) for n in tested]
-    gate = np.array(np.quantile([answer.familiarity for answer in answers], GATE_QUANTILE))
-    if len(tested) < FEWEST_HELD_OUT or len(seen) < 2:
+    gate = np.array(np.quantile([said.familiarity for said, _ in told], GATE_QUANTILE))
+    if len(told) < FEWEST_HELD_OUT:
         return defaults, np.minimum(gate, DEFAULT_GATE), {}
-    said = np.stack([answer.experts for answer in answers])
-    truth = np.searchsorted(kept.projects, [str(batch.examples[n].project) for n in tested])
-    weights = fit_weights(said, truth, start=defaults)
-    return weights, gate, measured(weights, said, truth)
+    experts, truth, absent = _aligned(told)
+    weights = fit_weights(experts, truth, start=defaults, absent=absent)
+    return weights, gate, measured(weights, experts, truth, absent)
+
+
+def _parts(count: int) -> list[NDArray[np.intp]]:
+    """Return the numbers that are held out together: every example once while there are few, else a fifth of all.
+
+    Which they are follows from the count alone, so the same examples give the same model.
+    """
+    order = np.random.default_rng(count).permutation(count)
+    parts = np.array_split(order, PARTS)
+    return [part for part in parts if len(part)] if count < MANY else parts[:1]
+
+
+def _held_out(batch: _Batch, held: NDArray[np.intp]) -> list[tuple[Said, int]]:
+    """Return what experts that know only the others say of the held-out examples, and which place is true."""
+    kept = batch.of(np.setdiff1d(np.arange(len(batch.examples)), held))
+    if len(kept.projects) < 2:
+        return []
+    trial = Model(_experts(kept))
+    memory, places = Memory(trial), {name: n for n, name in enumerate(trial.projects)}
+    asked = [batch.examples[n] for n in held.tolist() if str(batch.examples[n].project) in places]
+    return [(memory.ask(trial, example.reading), places[str(example.project)]) for example in asked]
+
+
+def _aligned(told: list[tuple[Said, int]]) -> tuple[Doubles, NDArray[np.intp], Doubles]:
+    """Return what was said (n, E, P), the truth (n,), and −60 for a place that a part did not know (n, P), else 0."""
+    widest = max(len(said.places) for said, _ in told)
+    experts, absent = np.zeros((len(told), len(EXPERTS), widest)), np.full((len(told), widest), -60.0)
+    for n, (said, _) in enumerate(told):
+        experts[n, :, : len(said.places)] = said.experts
+        absent[n, : len(said.places)] = 0.0
+    return experts, np.array([place for _, place in told], np.intp), absent

@@ -37,19 +37,14 @@ def pooled(weights: Doubles, said: Doubles) -> Doubles:
     return np.asarray(np.exp(log_softmax(np.einsum("e,...ep->...p", weights, said))))
 
 
-def log_loss(weights: Doubles, said: Doubles, truth: NDArray[Any]) -> float:
-    """Return the mean log-loss of the pool over n tasks: said (n, E, P), truth (n,)."""
-    logs = log_softmax(np.einsum("e,nep->np", weights, said))
-    return -float(np.maximum(logs[np.arange(len(truth)), truth], np.log(1e-12)).mean())
-
-
-def measured(weights: Doubles, said: Doubles, truth: NDArray[Any]) -> dict[str, Any]:
-    """Return how well the pool did on n tasks."""
-    shares = pooled(weights, said)
+def measured(weights: Doubles, said: Doubles, truth: NDArray[Any], absent: Doubles) -> dict[str, Any]:
+    """Return how well the pool did on n tasks; `absent` (n, P) is added to its scores."""
+    logs = log_softmax(np.einsum("e,nep->np", weights, said) + absent)
+    shares = np.exp(logs)
     sure, right = shares.max(axis=1), shares.argmax(axis=1) == truth
     return {
         "held_out": len(truth), "accuracy": round(float(right.mean()), 4),
-        "ece": round(calibration_error(sure, right), 4), "log_loss": round(log_loss(weights, said, truth), 4),
+        "ece": round(calibration_error(sure, right), 4), "log_loss": round(-float(logs[np.arange(len(truth)), truth].mean()), 4),
         "pool": dict(zip(EXPERTS, np.round(weights, 4).tolist(), strict=True)),
         "temperature": round(1 / max(float(weights.sum()), 1e-9), 4),
     }  # fmt: skip

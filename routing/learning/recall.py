@@ -13,7 +13,7 @@ from routing.learning.model import Doubles, Model, Reading
 NEAREST = 10
 SHARPNESS = 0.05  # a neighbour's vote: r · exp((cos − 1) / 0.05), routing.md 4
 SMOOTHING = 0.1
-LATE_SHARPNESS = 0.1  # of a lesson since the fit: its vote against the doubt is r · exp((cos − near) / 0.1)
+LATE_SHARPNESS = 0.08  # of a lesson since the fit: its vote against the doubt is r · exp((cos − near) / 0.08)
 
 
 @dataclass(frozen=True)
