@@ -150,9 +150,9 @@ class LearnedStateAdmin(ReadOnlyAdmin):
 class AttentionWeightAdmin(ReadOnlyAdmin):
     """How much each expert of the learned factor counts, and what it counted before."""
 
-    list_display = ["factor", "counts", "scope", "updated_at", "reset_at"]
+    list_display = ["factor", "counts", "scope", "weighed_at", "reset_at"]
     search_fields = ["factor"]
-    fields = ["scope", "factor", "weight", "updated_at", "reset_at", "course"]
+    fields = ["scope", "factor", "weight", "weighed_at", "reset_at", "course"]
     ordering = ["-weight", "factor"]
     actions = ["reset"]
 

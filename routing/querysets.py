@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
-from django.db.models import Avg, Case, Count, F, Q, When
-from django.db.models.functions import JSONObject, Least, TruncDate
+from django.db.models import Avg, Count, F, Q
+from django.db.models.functions import JSONObject, TruncDate
 
 from hopper.common.db.clock import Now
 from hopper.common.models import Role
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=models.Model)
 LOW_CONFIDENCE = 0.6
-RIGHT_VOTE, OVERTURNED_VOTE = 0.1, 0.6  # added to and multiplied with the reliability of a vote (routing.md 4)
+LESSON = [
+    "right_project", "reliability", "updated_at", "episode__strategy", "episode__task__title",
+    "episode__task__description", "episode__task__tags",
+]  # fmt: skip
 
 
 class ScopedByProject(models.QuerySet[Row]):
@@ -109,25 +112,14 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         """Judgements whose vote was found right or wrong after the moment, oldest first."""
         return self.filter(weighed_at__gt=moment).order_by("weighed_at", "pk")
 
-    def weigh(self, *, truth: Q, now: datetime) -> int:
-        """Trust those that voted for the truth more and the others less, in one statement; return how many."""
-        more, less = Least(F("reliability") + RIGHT_VOTE, 1.0), F("reliability") * OVERTURNED_VOTE
-        trust = Case(When(truth, then=more), default=less, output_field=models.FloatField())
-        return self.filter(right_project__isnull=False).update(reliability=trust, weighed_at=now)
-
     def with_text(self) -> Self:
         """Judgements with the task whose text they teach, in the same query."""
-        return self.select_related("episode__task").only(
-            "right_project", "reliability", "updated_at", "episode__strategy", "episode__task__title", "episode__task__description",
-            "episode__task__tags",
-        )  # fmt: skip
+        return self.select_related("episode__task").only(*LESSON)
 
     def with_meaning(self) -> Self:
         """Judgements with their text and its stored vector, in the same query."""
         vector = [f"episode__task__meaning__{name}" for name in ("model", "content_hash", "embedding")]
-        text = [f"episode__task__{name}" for name in ("title", "description", "tags")]
-        rows = self.select_related("episode__task__meaning")
-        return rows.only("right_project", "reliability", "updated_at", "episode__strategy", *text, *vector)
+        return self.select_related("episode__task__meaning").only(*LESSON, *vector)
 
 
 class TaskEmbeddingQuerySet(models.QuerySet["TaskEmbedding"]):

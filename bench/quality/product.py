@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,13 +73,13 @@ def stream(rows: Sequence[Row], *, wrong: float, labels: Sequence[str]) -> Itera
             refit_if_due()
 
 
-def _submitted(row: Row):
+def _submitted(row: Row) -> Any:
     from tasks.operations import submit_task
 
     return submit_task(actor=ACTOR, **row.fields)
 
 
-def _answer(task, truth: str | None) -> Answer:
+def _answer(task: Any, truth: str | None) -> Answer:
     from routing.models import Decision
 
     decision = Decision.objects.select_related("episode").get(task=task)
@@ -88,7 +89,7 @@ def _answer(task, truth: str | None) -> Answer:
     return Answer(truth, best, decision.outcome == "routed", decision.confidence, familiar)
 
 
-def _judge(task, place: str) -> None:
+def _judge(task: Any, place: str) -> None:
     from feedback.operations import answer_review, record_feedback
     from projects.models import Project
 

@@ -11,7 +11,10 @@ from django.utils.module_loading import import_string
 
 from routing.embedding.base import Configuration, Embedder, EmbeddingFailed, Metered, Usage, Vectors, pad
 
-__all__ = ["PROVIDERS", "Embedder", "EmbeddingFailed", "Metered", "Usage", "Vectors", "get_embedder", "get_local_encoder", "pad"]
+__all__ = [
+    "PROVIDERS", "Embedder", "EmbeddingFailed", "Metered", "Usage", "Vectors", "get_embedder", "get_local_encoder",
+    "pad",
+]  # fmt: skip
 
 PROVIDERS = {
     "hashing": "routing.embedding.hashing.HashingEmbedder",

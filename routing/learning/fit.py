@@ -71,9 +71,10 @@ class _Batch:
 
 
 def fit(examples: Sequence[Lesson], *, encoder: str = "") -> tuple[Arrays, dict[str, Any]]:
-    """Fit the experts on all examples, each of which names its project, and the pool's weights and the gate on those held out first.
+    """Fit the experts on all examples, and the pool's weights and the gate on some that are held out.
 
-    `encoder` names what made the examples' meanings; without one the model stands on the lexical view alone.
+    Every example names its project. `encoder` names what made the examples' meanings; without one the model stands on
+    the lexical view alone.
     """
     projects = np.array(sorted({str(example.project) for example in examples}))
     batch = _Batch(examples, projects, encoder)
@@ -128,8 +129,10 @@ def _linear(unit: Any, meanings: Reals, batch: _Batch) -> tuple[Halves, Reals, H
     if len(batch.projects) == 2:  # scikit-learn keeps one plane for two classes
         weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
     columns = np.ascontiguousarray(weights.T, np.float32)
-    return columns[:SIZE].astype(np.float16), bias.astype(np.float32), (columns[SIZE:] * MEANING_SCALE).astype(
-        np.float16
+    return (
+        columns[:SIZE].astype(np.float16),
+        bias.astype(np.float32),
+        (columns[SIZE:] * MEANING_SCALE).astype(np.float16),
     )
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -133,8 +133,7 @@ class Memory:
 
     @cached_property
     def _recall(self) -> Recall:
-        assert self.model is not None
-        return Recall(self.model, self.lessons, self.trust)
+        return Recall(cast(Model, self.model), self.lessons, self.trust)
 
     @cached_property
     def _recently(self) -> Doubles:

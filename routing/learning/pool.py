@@ -44,7 +44,8 @@ def measured(weights: Doubles, said: Doubles, truth: NDArray[Any], absent: Doubl
     sure, right = shares.max(axis=1), shares.argmax(axis=1) == truth
     return {
         "held_out": len(truth), "accuracy": round(float(right.mean()), 4),
-        "ece": round(calibration_error(sure, right), 4), "log_loss": round(-float(logs[np.arange(len(truth)), truth].mean()), 4),
+        "ece": round(calibration_error(sure, right), 4),
+        "log_loss": round(-float(logs[np.arange(len(truth)), truth].mean()), 4),
         "pool": dict(zip(EXPERTS, np.round(weights, 4).tolist(), strict=True)),
         "temperature": round(1 / max(float(weights.sum()), 1e-9), 4),
     }  # fmt: skip

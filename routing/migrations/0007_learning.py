@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('weight', models.FloatField()),
                 ('history', models.JSONField(db_default=models.Value([], models.JSONField()), default=list)),
                 ('reset_at', models.DateTimeField(null=True)),
-                ('updated_at', models.DateTimeField(db_default=hopper.common.db.clock.Now(), default=django.utils.timezone.now)),
+                ('weighed_at', models.DateTimeField(db_default=hopper.common.db.clock.Now(), default=django.utils.timezone.now)),
             ],
             options={
                 'db_table': 'attention_weights',

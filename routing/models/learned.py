@@ -36,7 +36,7 @@ class AttentionWeight(Timestamped):
     weight = models.FloatField()
     history = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     reset_at = models.DateTimeField(null=True)
-    updated_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    weighed_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     class Meta:
         db_table = "attention_weights"

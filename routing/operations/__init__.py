@@ -24,7 +24,7 @@ from routing.operations.hops import (
     reject_delegation,
     settle_delegations,
 )
-from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
+from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due, rename_lessons
 from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
@@ -81,6 +81,7 @@ __all__ = [
     "refit",
     "refit_if_due",
     "reject_delegation",
+    "rename_lessons",
     "reset_attention",
     "route_task",
     "route_waiting",

@@ -18,9 +18,9 @@ KEPT_HISTORY = 50
 
 def weigh_attention_if_due() -> bool:
     """Weigh anew once 50 tasks have been judged since the last time; tell whether that was so."""
-    last = AttentionWeight.objects.filter(scope=GLOBAL).order_by("-updated_at").first()
+    last = AttentionWeight.objects.filter(scope=GLOBAL).order_by("-weighed_at").first()
     judged = EpisodeJudgement.objects.confirmed()
-    if last and judged.changed_after(last.updated_at).count() < FEWEST:
+    if last and judged.changed_after(last.weighed_at).count() < FEWEST:
         return False
     weigh_attention(by="feedback")
     return True
@@ -72,12 +72,13 @@ def _records(before: Mapping[str, AttentionWeight]) -> list[tuple[dict[str, Any]
 def _store(before: Mapping[str, AttentionWeight], weights: Mapping[str, float], why: str) -> None:
     """Store the weights with the values before them."""
     now, rows = timezone.now(), []
+    at = now.isoformat(timespec="seconds")
     for factor, weight in weights.items():
         row = before.get(factor) or AttentionWeight(scope=GLOBAL, factor=factor)
-        row.weight, row.updated_at = round(weight, 4), now
-        row.history = [{"weight": row.weight, "at": now.isoformat(timespec="seconds"), "by": why}, *row.history][:KEPT_HISTORY]
+        row.weight, row.weighed_at = round(weight, 4), now
+        row.history = [{"weight": row.weight, "at": at, "by": why}, *row.history][:KEPT_HISTORY]
         rows.append(row)
     AttentionWeight.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["scope", "factor"],
-        update_fields=["weight", "history", "reset_at", "updated_at"],
+        update_fields=["weight", "history", "reset_at", "weighed_at"],
     )  # fmt: skip

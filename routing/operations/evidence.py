@@ -19,7 +19,10 @@ def evidence_of(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: 
             "days_left": view.days_left, "passed_over": list(view.passed_over),
         },
         "policy": {"id": dossier.policy.id, "number": dossier.policy.number},
-        "model": {"kind": STATE, "encoder": dossier.memory.encoder, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons)},
+        "model": {
+            "kind": STATE, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons),
+            "encoder": dossier.memory.encoder,
+        },
         "candidates": [_weighed(place) for place in choice.ranked],
         "filtered": dict(choice.filtered),
         "threshold": choice.threshold,

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db.models import Case, F, Max, When
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from hopper.common.db.graph import graph_lock
@@ -21,6 +22,7 @@ from tasks.models import Task
 
 log = logging.getLogger(__name__)
 
+RIGHT, OVERTURNED = 0.1, 0.6  # added to and multiplied with the reliability of a vote (routing.md 4)
 NEWEST = 20_000  # examples in process; beyond that pgvector answers (routing.md 4)
 FEWEST = 20  # before this many confirmed episodes the lessons themselves are enough
 GROWTH = 0.25
@@ -64,11 +66,13 @@ def _weigh_voters(episode: Episode, right: str | None, now: datetime) -> None:
     Where the truth is unknown, those that voted for the place that was wrong are trusted less.
     """
     voters = [near["episode"] for near in episode.decision_factors.get("neighbours", ())]
-    told = EpisodeJudgement.objects.filter(pk__in=voters)
+    told = EpisodeJudgement.objects.filter(pk__in=voters, right_project__isnull=False)
+    less = F("reliability") * OVERTURNED
     if right is not None:
-        told.weigh(truth=Q(right_project=right), now=now)
+        more = When(right_project=right, then=Least(F("reliability") + RIGHT, 1.0))
+        told.update(reliability=Case(more, default=less), weighed_at=now)
     elif episode.chosen_project:
-        told.filter(right_project=episode.chosen_project).weigh(truth=Q(pk=None), now=now)
+        told.filter(right_project=episode.chosen_project).update(reliability=less, weighed_at=now)
 
 
 @transaction.atomic
@@ -162,3 +166,17 @@ def _keep(number: int, arrays: bytes, metrics: dict[str, Any]) -> LearnedState |
         return None
     LearnedState.objects.exclude(kind=STATE, number__gt=number - KEPT_STATES).delete()
     return state
+
+
+def rename_lessons(*, before: str, after: str) -> int:
+    """Move what was learned of a project to another name, as after a rename or a merge; return how many lessons.
+
+    The learned factor is fitted anew, since the last fit knows the name of before.
+    """
+    with transaction.atomic():
+        graph_lock("lessons")
+        Episode.objects.filter(chosen_project=before).update(chosen_project=after)
+        moved = EpisodeJudgement.objects.filter(right_project=before).update(right_project=after)
+    if moved:
+        refit()
+    return moved

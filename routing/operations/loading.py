@@ -33,9 +33,10 @@ QUESTIONS = (
     f"SELECT MAX(number) FROM learned_states WHERE kind = '{STATE}'",  # noqa: S608 - a constant of ours
     "SELECT MAX(updated_at) FROM episode_judgements",
     "SELECT MAX(weighed_at) FROM episode_judgements",
-    "SELECT MAX(updated_at) FROM attention_weights",
+    "SELECT MAX(weighed_at) FROM attention_weights",
 )
-COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", *["lessons"] * 2, "attention")  # what each column of the answers speaks of
+# what each column of the answers speaks of
+COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", *["lessons"] * 2, "attention")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,16 @@ from django.utils import timezone
 from feedback.operations import record_feedback, withdraw_feedback
 from projects.tests.factories import ProjectFactory
 from routing.models import Episode, EpisodeJudgement, LearnedState
-from routing.operations import judge_episode, loading, record_imported, refit, refit_if_due, route_task, suggest_for
+from routing.operations import (
+    judge_episode,
+    loading,
+    record_imported,
+    refit,
+    refit_if_due,
+    rename_lessons,
+    route_task,
+    suggest_for,
+)
 from routing.operations.learning import FEWEST, KEPT_STATES
 from routing.tests.factories import activate_rules, make_projects, teach, teach_topics, votes_for
 from tasks.models import Task
@@ -203,6 +212,23 @@ class TestANewProcess:
         warm = self.decide()
         loading.forget()
         assert self.decide() == warm
+
+
+class TestARename:
+    @pytest.mark.parametrize("is_fitted", [False, True])
+    def test_takes_what_was_learned_along(self, is_fitted):
+        projects = teach_topics(copies=2)
+        if is_fitted:
+            refit()
+        best_for(LOGIN)
+        ProjectFactory(name="site")
+        assert rename_lessons(before="web", after="site") == 6
+        projects["web"].delete()
+        assert best_for("login page shows an error") == "site"
+        assert not Episode.objects.filter(chosen_project="web").exists()
+
+    def test_of_what_taught_nothing_changes_nothing(self):
+        assert rename_lessons(before="web", after="site") == 0
 
 
 class TestImportedWork:
