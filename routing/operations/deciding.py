@@ -97,6 +97,7 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
     view = loading.view_of_task(task, now=now)
     choice, milliseconds = dossier.decide(view)
     decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
+    decide_in_shadow(decision=decision, view=view, dossier=dossier)
     if Instance.objects.may_hand_down(decision.instance_id):
         hand_down(task=task)
     return decision

@@ -1,0 +1,53 @@
+"""The version in shadow: it decides beside the one in force, and nothing follows from it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from django.db import transaction
+
+from routing.models import Decision, PolicyVersion, ShadowChoice
+from routing.models.decision import DecidedBy
+from routing.operations.backtests import place_of
+from routing.policy.decide import PolicyView
+from routing.policy.tally import Known, Tally
+from routing.policy.types import Choice
+
+SHOWN = 20
+
+
+def decide_in_shadow(*, decision: Decision, challenger: PolicyView | None, choose: Callable[[], Choice]) -> None:
+    """Let the challenger decide once the live decision is committed; whatever fails there is logged and stays there."""
+    if challenger is None or decision.decided_by == DecidedBy.EXPLICIT:
+        return
+    transaction.on_commit(lambda: _keep(decision.episode_id, challenger.id, choose()), robust=True)
+
+
+@transaction.atomic
+def _keep(episode: str | None, version: str | None, choice: Choice) -> None:
+    ShadowChoice.objects.create(
+        episode_id=episode, policy_version_id=version, project=place_of(choice), confidence=choice.confidence,
+        scores={place.project: round(place.score, 4) for place in choice.ranked[:SHOWN] if place.project},
+    )  # fmt: skip
+
+
+def report_shadow(*, version: PolicyVersion) -> dict[str, Any]:
+    """Return how often the version agreed with the live decisions since it went into shadow, and what it would win.
+
+    Counted anew each time, as judgements arrive days after the decisions.
+    """
+    rows = list(ShadowChoice.objects.compared(version))
+    days: dict[date, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        days.setdefault(row["day"], []).append(row)
+    return {
+        "version_id": version.pk, "since": version.shadowed_at, **_counted(rows).as_dict(),
+        "days": [{"day": day, **_counted(of_day).summary()} for day, of_day in days.items()],
+    }  # fmt: skip
+
+
+def _counted(rows: Iterable[Mapping[str, Any]]) -> Tally:
+    tally = Tally()
+    for row in rows:
+        tally.add(row["tried"], row["project"], Known(row["tried"], row["outcome"], row["truth"]), n=row["n"])
+    return tally
