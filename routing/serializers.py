@@ -219,7 +219,8 @@ class ProposalSerializer(LeanSerializer):
     class Meta:
         model = Proposal
         fields = [
-            "id", "pattern_id", "rule", "state", "report", "draft_id", "settled_by", "created_at", "updated_at", "version",
+            "id", "pattern_id", "rule", "state", "report", "draft_id", "settled_by", "created_at",
+            "updated_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
 

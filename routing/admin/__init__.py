@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, link_to, percent
 from routing import operations
+from routing.admin import policies  # noqa: F401  registers its pages
 from routing.models import (
     Decision,
     Delegation,
@@ -87,7 +88,8 @@ class EpisodeAdmin(ReadOnlyAdmin):
 
     @display(description="Candidates")
     def weighed(self, episode: Episode) -> SafeString:
-        return _table(episode.decision_factors.get("candidates", [])[:SHOWN_CANDIDATES])
+        weighed = episode.decision_factors.get("candidates", [])[:SHOWN_CANDIDATES]
+        return _table([place | {"reasons": list(place["why"].values())} for place in weighed])
 
 
 @admin.register(Duplicate)

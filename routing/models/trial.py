@@ -44,9 +44,7 @@ class ShadowChoice(Timestamped):
     """
 
     episode = models.OneToOneField(Episode, models.CASCADE, primary_key=True, related_name="shadow")
-    policy_version = models.ForeignKey(
-        PolicyVersion, models.CASCADE, related_name="shadow_choices", db_index=False
-    )
+    policy_version = models.ForeignKey(PolicyVersion, models.CASCADE, related_name="shadow_choices", db_index=False)
     project = models.CharField(max_length=100, null=True)
     confidence = models.FloatField()
     scores = _object()

@@ -10,11 +10,11 @@ from django.core.exceptions import ValidationError
 
 from hopper.common.errors import Invalid
 from routing.models import Backtest, Episode, PolicyVersion
-from routing.operations.loading import view_of, view_of_task
-from routing.policy.decide import PolicyView
-from routing.policy.replay import replay
+from routing.operations.loading import view_of
+from routing.policy.replay import as_seen, replay
 from routing.policy.tally import Known, Tally
 from routing.policy.types import Choice
+from routing.policy.view import PolicyView
 
 NEWEST = 1_000
 BATCH = 200
@@ -40,14 +40,23 @@ def backtest_version(
 def compare_policies(
     *, view: PolicyView, baseline: PolicyVersion | None, newest: int = NEWEST, since: datetime | None = None
 ) -> dict[str, Any]:
-    """Return how a policy would have decided stored episodes, beside the baseline: the same rows, the same report."""
+    """Return how a policy would have decided stored episodes, beside the baseline: the same rows, the same report.
+
+    `textless` counts those whose text was changed since or is gone: for them the rules that matched then count.
+    """
     before = readable(baseline) if baseline else PolicyView()
-    tally = Tally()
+    tally, textless, skipped = Tally(), 0, 0
     for episode in _newest(newest, since):
-        task = view_of_task(episode.task, now=episode.routed_at) if episode.task else None
-        was, now = (replay(episode.decision_factors, policy, task) for policy in (before, view))
+        record = episode.decision_factors
+        task = as_seen(record, episode.task.description) if episode.task else None
+        was, now = replay(record, before, task), replay(record, view, task)
+        if was is None or now is None:
+            skipped += 1
+            continue
+        textless += task is None
         tally.add(place_of(was), place_of(now), _known(episode), example=_example(episode, was, now))
-    return {"newest": newest, "since": since.isoformat() if since else None, **tally.as_dict()}
+    asked = {"newest": newest, "since": since.isoformat() if since else None}
+    return {**asked, "skipped": skipped, "textless": textless, **tally.as_dict()}
 
 
 def why_untested(*, version: PolicyVersion, baseline: PolicyVersion) -> str | None:

@@ -117,9 +117,7 @@ def _lock_active() -> PolicyVersion | None:
     return PolicyVersion.objects.in_force().select_for_update().first()
 
 
-def _put_in_force(
-    version: PolicyVersion, before: PolicyVersion | None, *, actor: str, **told: Any
-) -> PolicyVersion:
+def _put_in_force(version: PolicyVersion, before: PolicyVersion | None, *, actor: str, **told: Any) -> PolicyVersion:
     if before:
         before.state = State.RETIRED
         log.save_row(before, kind="policy_version.retired", actor=actor)

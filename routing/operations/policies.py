@@ -99,7 +99,9 @@ def read_policy(*, text: str) -> dict[str, Any]:
 
 def write_policy(*, version: PolicyVersion) -> str:
     """Return the version as a policy file, under a comment that says which it is."""
-    return write_file(version.content, heading=f"{version.policy}, version {version.number}, {version.state}")
+    is_active = version.state == State.ACTIVE and version.activated_at
+    standing = f"in force since {version.activated_at:%Y-%m-%d %H:%M} UTC" if is_active else version.state
+    return write_file(version.content, heading=f"{version.policy}, version {version.number}, {standing}")
 
 
 def compare_versions(*, version: PolicyVersion, other: PolicyVersion | None) -> dict[str, Any]:

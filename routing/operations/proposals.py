@@ -78,9 +78,7 @@ def dismiss_proposal(*, proposal: Proposal, actor: str) -> Proposal:
     return _settle(_lock_open(proposal), Proposal.State.DISMISSED, actor)
 
 
-def _propose(
-    pattern: Pattern, rule: dict[str, Any], digest: str, active: PolicyVersion | None, actor: str
-) -> Proposal:
+def _propose(pattern: Pattern, rule: dict[str, Any], digest: str, active: PolicyVersion | None, actor: str) -> Proposal:
     content = active.content if active else {"rules": [], "weights": {}, "thresholds": {}}
     tried = PolicyVersion(**{**content, "rules": [*content["rules"], rule]})
     report = compare_policies(view=readable(tried), baseline=active)

@@ -1,6 +1,7 @@
 """The version in shadow: it decides beside the one in force, and nothing follows from it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,18 +10,20 @@ from django.db import transaction
 from routing.models import Decision, PolicyVersion, ShadowChoice
 from routing.models.decision import DecidedBy
 from routing.operations.backtests import place_of
-from routing.policy.decide import PolicyView
+from routing.operations.dossier import Dossier
 from routing.policy.tally import Known, Tally
-from routing.policy.types import Choice
+from routing.policy.types import Choice, TaskView
 
 SHOWN = 20
 
 
-def decide_in_shadow(*, decision: Decision, challenger: PolicyView | None, choose: Callable[[], Choice]) -> None:
-    """Let the challenger decide once the live decision is committed; whatever fails there is logged and stays there."""
+def decide_in_shadow(*, decision: Decision, view: TaskView, dossier: Dossier) -> None:
+    """Let the challenger decide too, once the live decision is committed; a failure is logged and changes nothing."""
+    challenger = dossier.knowledge.challenger
     if challenger is None or decision.decided_by == DecidedBy.EXPLICIT:
         return
-    transaction.on_commit(lambda: _keep(decision.episode_id, challenger.id, choose()), robust=True)
+    beside = replace(dossier, knowledge=replace(dossier.knowledge, policy=challenger))
+    transaction.on_commit(lambda: _keep(decision.episode_id, challenger.id, beside.decide(view)[0]), robust=True)
 
 
 @transaction.atomic

@@ -147,4 +147,11 @@ class DelegationViewSet(ChangedViewSet):
         return hop
 
 
-__all__ = ["DecisionViewSet", "DelegationViewSet", "EpisodeViewSet", "PatternViewSet", "PolicyViewSet", "ProposalViewSet"]
+__all__ = [
+    "DecisionViewSet",
+    "DelegationViewSet",
+    "EpisodeViewSet",
+    "PatternViewSet",
+    "PolicyViewSet",
+    "ProposalViewSet",
+]
