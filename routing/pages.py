@@ -1,5 +1,6 @@
 """Pages about policies: what a version changes and how it would do, and policy files in and out."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,13 +18,14 @@ from routing.policy.diff import is_same
 from routing.policy.files import LONGEST_FILE
 from tasks.models import Task
 
-VERBS = {
+VERBS: dict[str, tuple[Callable[..., Any], str]] = {
     "backtest": (operations.backtest_version, "The report is below."),
     "shadow": (operations.start_shadow, "It decides in silence from now on."),
     "unshadow": (operations.stop_shadow, "It is a draft again."),
     "activate": (operations.activate_version, "It is in force; tasks in review are routed anew."),
     "rollback": (operations.roll_back, "What stood before is in force again."),
 }
+NO_VERB: tuple[Callable[..., Any], str] = (lambda **about: None, "")
 MOST_ROWS = 12
 LIST = "admin:routing_policyversion_changelist"
 
@@ -102,8 +104,8 @@ def _may_force(request: HttpRequest) -> bool:
 
 
 def _carry_out(request: HttpRequest, version: PolicyVersion) -> None:
-    verb, said = VERBS.get(request.POST.get("verb", ""), (None, ""))
-    if verb is None or not request.user.has_perm("routing.change_policyversion"):
+    verb, said = VERBS.get(request.POST.get("verb", ""), NO_VERB)
+    if not said or not request.user.has_perm("routing.change_policyversion"):
         messages.error(request, "You may not change versions: ask for the permission to change them.")
         return
     about: dict[str, Any] = {"policy": version.policy} if verb is operations.roll_back else {"version": version}

@@ -247,7 +247,7 @@ class BacktestQuerySet(models.QuerySet["Backtest"]):
 class ShadowQuerySet(models.QuerySet["ShadowChoice"]):
     """Silent choices; chain the questions like filters."""
 
-    def compared(self, version: "PolicyVersion") -> models.QuerySet[Any, dict[str, Any]]:
+    def compared(self, version: "PolicyVersion") -> models.QuerySet[Any, Any]:
         """One dict per day and kind of outcome since the version went into shadow, newest day first; `n` counts."""
         since = {"created_at__gte": version.shadowed_at} if version.shadowed_at else {}
         rows = self.filter(policy_version=version, **since).annotate(day=TruncDate("created_at"))

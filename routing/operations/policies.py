@@ -13,7 +13,7 @@ from projects.models import Project
 from routing.models import Policy, PolicyVersion
 from routing.models.policy import check_shares, check_weights
 from routing.policy.diff import compare
-from routing.policy.files import SHAPE, Fault, read_file, rule_faults, write_file
+from routing.policy.files import SHAPE, Fault, Path, read_file, rule_faults, write_file
 
 State = PolicyVersion.State
 
@@ -134,8 +134,10 @@ def _faults(content: dict[str, Any]) -> Iterator[Fault]:
 
 def _number_faults(part: str, values: Any, check: Callable[[object], None]) -> Iterator[Fault]:
     """Yield what is wrong with each of the numbers, asked one by one so that each has its place."""
-    pieces = [((part, name), {name: value}) for name, value in values.items()] if isinstance(values, dict) else []
-    for path, piece in pieces or [((part,), values)]:
+    pieces: list[tuple[Path, Any]] = [((part,), values)]
+    if isinstance(values, dict):
+        pieces = [((part, name), {name: value}) for name, value in values.items()]
+    for path, piece in pieces:
         try:
             check(piece)
         except ValidationError as error:

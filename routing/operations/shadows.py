@@ -7,12 +7,13 @@ from typing import Any
 
 from django.db import transaction
 
-from routing.models import Decision, PolicyVersion, ShadowChoice
+from routing.models import Decision, Episode, PolicyVersion, ShadowChoice
 from routing.models.decision import DecidedBy
 from routing.operations.backtests import place_of
 from routing.operations.dossier import Dossier
 from routing.policy.tally import Known, Tally
 from routing.policy.types import Choice, TaskView
+from routing.policy.view import PolicyView
 
 SHOWN = 20
 
@@ -20,16 +21,17 @@ SHOWN = 20
 def decide_in_shadow(*, decision: Decision, view: TaskView, dossier: Dossier) -> None:
     """Let the challenger decide too, once the live decision is committed; a failure is logged and changes nothing."""
     challenger = dossier.knowledge.challenger
-    if challenger is None or decision.decided_by == DecidedBy.EXPLICIT:
+    if challenger is None or decision.episode is None or decision.decided_by == DecidedBy.EXPLICIT:
         return
     beside = replace(dossier, knowledge=replace(dossier.knowledge, policy=challenger))
-    transaction.on_commit(lambda: _keep(decision.episode_id, challenger.id, beside.decide(view)[0]), robust=True)
+    episode = decision.episode
+    transaction.on_commit(lambda: _keep(episode, beside.decide(view)[0], challenger), robust=True)
 
 
 @transaction.atomic
-def _keep(episode: str | None, version: str | None, choice: Choice) -> None:
+def _keep(episode: Episode, choice: Choice, challenger: PolicyView) -> None:
     ShadowChoice.objects.create(
-        episode_id=episode, policy_version_id=version, project=place_of(choice), confidence=choice.confidence,
+        episode=episode, policy_version_id=str(challenger.id), project=place_of(choice), confidence=choice.confidence,
         scores={place.project: round(place.score, 4) for place in choice.ranked[:SHOWN] if place.project},
     )  # fmt: skip
 

@@ -100,8 +100,8 @@ def _check_events(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _refused(event, "an anchor or alias (& or *) is not allowed: write it out, or put it in quotes.")
-        if getattr(event, "tag", None):
-            raise _refused(event, f"a tag ({event.tag[:60]}) is not allowed: leave it out.")
+        if tag := getattr(event, "tag", None):
+            raise _refused(event, f"a tag ({tag[:60]}) is not allowed: leave it out.")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             raise _refused(event, f"this is nested deeper than {DEEPEST} levels.")
@@ -154,9 +154,12 @@ def _to_blame(entry: Any) -> Path:
         return (unknown[0],)
     if "when" in entry and not _is_condition(entry["when"]):
         return ("when", *_to_blame_in(entry["when"]))
-    said = _said_of(entry)
-    others = (key for key in entry if key != "when")
-    return next(((key,) for key in others if _said_of(_without(entry, key)) != said), ())
+    named = {**entry, "name": "it"}
+    said = try_rules([named])[1]
+    if not said:
+        return ("name",)
+    others = (key for key in entry if key not in ("when", "name"))
+    return next(((key,) for key in others if try_rules([_without(named, key)])[1] != said), ())
 
 
 def _to_blame_in(condition: Any) -> Path:
@@ -175,11 +178,6 @@ def _to_blame_in(condition: Any) -> Path:
 
 def _is_condition(value: Any) -> bool:
     return not try_rules([{"name": "it", "when": value, "project": "there"}])[1]
-
-
-def _said_of(entry: Any) -> list[str]:
-    """Return what is said of the rule, without the name that the sentence begins with."""
-    return [text.partition("): " if entry.get("name") else ": ")[2] for _, text in try_rules([entry])[1]]
 
 
 def _without(entry: dict[str, Any], key: str) -> dict[str, Any]:
