@@ -76,13 +76,13 @@ class Proposal(Timestamped, Versioned):
         DISMISSED = "dismissed"
 
     id = models.CharField(primary_key=True, max_length=50, default=new_id)
-    pattern = models.ForeignKey(Pattern, models.SET_NULL, null=True, related_name="proposals")
+    pattern = models.ForeignKey(Pattern, models.SET_NULL, null=True, blank=True, related_name="proposals")
     rule = _object()
     rule_hash = models.CharField(max_length=64, unique=True)
     state = models.CharField(max_length=20, choices=State.choices, default=State.PROPOSED, db_default=State.PROPOSED)
     report = _object()
-    draft = models.ForeignKey(PolicyVersion, models.SET_NULL, null=True, related_name="proposals")
-    settled_by = models.CharField(max_length=100, null=True)
+    draft = models.ForeignKey(PolicyVersion, models.SET_NULL, null=True, blank=True, related_name="proposals")
+    settled_by = models.CharField(max_length=100, null=True, blank=True)
 
     objects = ProposalQuerySet.as_manager()
 

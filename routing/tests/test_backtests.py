@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.apps import apps
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Count, Max
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -98,12 +98,12 @@ def better():
 
 def stamps():
     """Return how many rows each table has and when it last changed, but for the reports."""
-    return {
-        model._meta.label: (model.objects.count(), model.objects.aggregate(last=Max(column))["last"])
-        for model in apps.get_models()
-        if model is not Backtest
-        for column in [next((f.name for f in model._meta.fields if f.name in ("updated_at", "created_at")), "pk")]
-    }
+    found = {}
+    for model in set(apps.get_models()) - {Backtest}:
+        columns = {field.name for field in model._meta.fields}
+        last = next((name for name in ("updated_at", "created_at") if name in columns), "pk")
+        found[model._meta.label] = model.objects.aggregate(rows=Count("pk"), last=Max(last))
+    return found
 
 
 class TestABacktest:
