@@ -105,7 +105,7 @@ def build(count: int, each: int, chance: random.Random) -> float:
 
 def one_by_one(book: Any, view: Any) -> list[Any]:
     """Match every rule, as an engine without an index would."""
-    from routing.policy.rules import Seen
+    from routing.policy.conditions import Seen
 
     seen = Seen(view)
     return [rule for rule in book.rules if rule.when.match(seen)]

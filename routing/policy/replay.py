@@ -45,14 +45,8 @@ def replay(evidence: Mapping[str, Any], policy: PolicyView, task: TaskView | Non
 
 def as_seen(evidence: Mapping[str, Any], description: str | None) -> TaskView | None:
     """Return the task as it was seen then, if this is the description that it had."""
-    seen = evidence.get("input", {})
-    task = TaskView(
-        title=seen.get("title", ""), description=description or "", tags=tuple(seen.get("tags", ())),
-        required=seen.get("required", {}), priority=seen.get("priority", "medium"),
-        requester=seen.get("requester", ""), executor_preference=seen.get("executor_preference"),
-        velocity=seen.get("velocity"), days_left=seen.get("days_left"), passed_over=tuple(seen.get("passed_over", ())),
-    )  # fmt: skip
-    return task if seen.get("description") == task.digest else None
+    seen = evidence.get("input")
+    return TaskView.seen_with(seen, description) if seen else None
 
 
 def _as_it_was(evidence: Mapping[str, Any]) -> Choice | None:
