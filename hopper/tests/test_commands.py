@@ -155,6 +155,42 @@ class TestPolicyShow:
             say("policy", "show")
 
 
+@pytest.mark.usefixtures("policy")
+class TestTryingAPolicy:
+    @pytest.fixture
+    def night(self, policy_file):
+        """The number of a draft that sends logins elsewhere."""
+        ProjectFactory(name="owl")
+        file = policy_file(yaml.safe_dump([{**RULE, "project": "owl"}]))
+        return str(ask("policy", "load", file, "--name", "house", "--draft")["version"])
+
+    def test_compares_backtests_activates_and_rolls_back(self, night):
+        ask("route", TaskFactory(title="Fix the login").pk)
+        changed = ask("policy", "diff", "--number", night)["rules"]["changed"]
+        assert changed == [{"name": RULE["name"], "changes": {"project": ["sark", "owl"]}}]
+        with pytest.raises(CommandError, match="has not been backtested"):
+            say("policy", "activate", "--number", night)
+        shown = say("backtest", "--number", night, "--since", "2000-01-01T00:00:00Z")
+        assert "1 decisions made again, 1 move." in shown
+        assert "1  sark → owl" in shown
+        assert ask("policy", "activate", "--number", night)["state"] == "active"
+        assert ask("policy", "rollback")["version"] == 1
+        assert ask("policy", "activate", "--policy", "house", "--number", night, "--force")["state"] == "active"
+
+    def test_exports_what_can_be_loaded_again(self, night, policy_file):
+        exported = say("policy", "export", "--number", night)
+        assert ask("policy", "load", policy_file(exported), "--draft")["rules"][0]["project"] == "owl"
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [(["backtest", "--number", "9"], "no version 9"), (["backtest", "--since", "monday"], "Write a moment"),
+         (["policy", "diff", "--policy", "other", "--number", "1"], "no version 1 of other")],
+    )  # fmt: skip
+    def test_says_what_is_not_there(self, words, sentence):
+        with pytest.raises(CommandError, match=sentence):
+            say(*words)
+
+
 class TestApikeyCreate:
     def test_prints_a_key_that_opens_the_api(self):
         text = ask("apikey", "create", "--name", "ci", "--role", "operator")["key"]
