@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.quality import __doc__ as ABOUT
+import bench.quality
 from bench.quality.data import DATA, SHARED, Data, Row, few, read, some
 from bench.timing import scratch_database, show, told
 
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.quality", description=ABOUT)
+    parser = argparse.ArgumentParser(prog="python -m bench.quality", description=bench.quality.__doc__)
     parser.add_argument("--quick", action="store_true", help="a small part, within 60 s")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--data", type=Path, nargs="+", default=DATA, help="JSONL files of text, label, split")

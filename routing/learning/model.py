@@ -18,7 +18,6 @@ FEWEST_COMMON = 50
 MARGIN_SCALE = 3.0
 CENTROID_SCALE = 20.0
 FITTED = ("linear", "centroids", "meaning_centroids")
-LEXICAL_WEIGHT = 1.0
 
 Doubles = NDArray[np.float64]
 Halves = NDArray[np.float16]

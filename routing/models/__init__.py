@@ -8,10 +8,12 @@ from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import AttentionWeight, LearnedState
 from routing.models.pattern import Pattern
 from routing.models.policy import Policy, PolicyVersion
+from routing.models.trial import Backtest, Proposal, ShadowChoice
 from routing.models.usage import EmbeddingUsage
 
 __all__ = [
     "AttentionWeight",
+    "Backtest",
     "DecidedBy",
     "Decision",
     "Delegation",
@@ -25,5 +27,7 @@ __all__ = [
     "PatternEmbedding",
     "Policy",
     "PolicyVersion",
+    "Proposal",
+    "ShadowChoice",
     "TaskEmbedding",
 ]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from hopper.events import operations as log
 from routing.learning.pool import EXPERTS, weights_of
 from routing.models import AttentionWeight, EpisodeJudgement, LearnedState
-from routing.operations.loading import GLOBAL, STATE
+from routing.operations.remembering import GLOBAL, STATE
 
 LATEST = 300  # feedbacks that the weights are chosen by (routing.md 4)
 FEWEST = 50  # below it the weights stay those of the fit

@@ -16,8 +16,8 @@ from routing.learning.pool import EXPERTS
 from routing.models import Decision, Episode, EpisodeJudgement, LearnedState
 from routing.models.decision import DecidedBy
 from routing.operations.attention import weigh_attention, weigh_attention_if_due
-from routing.operations.loading import STATE, lesson_of
 from routing.operations.reading import current_encoder
+from routing.operations.remembering import STATE, lesson_of
 from tasks.models import Task
 
 log = logging.getLogger(__name__)

@@ -1,42 +1,47 @@
 """What a decision needs from the database, kept per process and read anew only when it has changed."""
 
+import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Count, F, OuterRef, Subquery
 
 from hopper.common.db.rows import read_side_by_side
 from hopper.common.durations import read_duration
+from hopper.common.errors import BROKEN_ROW
 from instances.models import Instance
 from projects.models import Project
-from routing.learning.memory import LONGEST_TAIL, Memory
-from routing.learning.model import Arrays, Model
-from routing.learning.recall import Lesson
-from routing.models import AttentionWeight, Decision, EpisodeJudgement, LearnedState, PolicyVersion
-from routing.models.decision import DecidedBy
-from routing.operations.reading import meaning_of
+from routing.learning.memory import Memory
+from routing.models import Decision, PolicyVersion
+from routing.operations.remembering import STATE, Learned, catch_up, read_attention, read_model
 from routing.policy.rules import RuleBook, read_rules
-from routing.policy.types import Candidate, Roster, TaskView, text_of
+from routing.policy.types import Candidate, Door, Roster, TaskView
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
 from tasks.models import Task
 
+log = logging.getLogger(__name__)
+
 SECONDS_A_DAY = 86_400
-STATE = "two-views-1"  # of learned states: raise it with any change of their arrays
-GLOBAL = "global"
+SECONDS_AN_HOUR = 3_600
+EPOCH = datetime.fromtimestamp(0, UTC)  # a door is told the hour when a task comes
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
+    "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'shadow'",
     f"SELECT MAX(number) FROM learned_states WHERE kind = '{STATE}'",  # noqa: S608 - a constant of ours
     "SELECT MAX(updated_at) FROM episode_judgements",
     "SELECT MAX(weighed_at) FROM episode_judgements",
     "SELECT MAX(weighed_at) FROM attention_weights",
 )
 # what each column of the answers speaks of
-COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", *["lessons"] * 2, "attention")
+COLUMNS = (
+    *["places"] * 6, *["policy"] * 2, *["challenger"] * 2, "model", *["lessons"] * 2, "attention",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,16 +51,8 @@ class Knowledge:
     roster: Roster = field(default_factory=lambda: Roster(()))
     places: Mapping[str, Project] = field(default_factory=dict)
     policy: PolicyView = field(default_factory=PolicyView)
+    challenger: PolicyView | None = None
     memory: Memory = field(default_factory=Memory)
-
-
-@dataclass(frozen=True)
-class _Learned:
-    """A memory, and until when it knows the lessons (None: none of them) and the votes."""
-
-    memory: Memory = field(default_factory=Memory)
-    until: datetime | None = None
-    weighed: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class _Kept:
 
     knowledge: Knowledge = field(default_factory=Knowledge)
     stamps: tuple[Any, ...] = (None,) * len(COLUMNS)
-    learned: _Learned = field(default_factory=_Learned)
+    learned: Learned = field(default_factory=Learned)
 
 
 _kept = _Kept()
@@ -95,10 +92,12 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
         knowledge = replace(knowledge, roster=roster, places=places)
     if "policy" in changed:
         knowledge = replace(knowledge, policy=_read_policy())
+    if "challenger" in changed:
+        knowledge = replace(knowledge, challenger=_read_challenger())
     if changed & {"model", "lessons"}:
-        learned = _learn(_read_model() if "model" in changed else learned)
+        learned = catch_up(read_model() if "model" in changed else learned)
     if changed & {"model", "lessons", "attention"}:
-        attention = _read_attention() if changed & {"model", "attention"} else learned.memory.attention
+        attention = read_attention() if changed & {"model", "attention"} else learned.memory.attention
         learned = replace(learned, memory=replace(learned.memory, attention=attention))
         knowledge = replace(knowledge, memory=learned.memory)
     return _Kept(knowledge, stamps, learned)
@@ -106,18 +105,39 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
 
 def _read_places() -> tuple[Roster, dict[str, Project]]:
     rows = list(Project.objects.select_related("instance").order_by("name"))
+    doors = _doors({project.instance_id for project in rows if project.instance_id})
     closed = Instance.objects.exclude(status=Instance.Status.ACTIVE).values_list("pk", "status")
-    roster = Roster([_candidate(project) for project in rows], {pk: f"is {why}" for pk, why in closed})
+    roster = Roster(
+        [_candidate(project, doors.get(project.instance_id or "", ())) for project in rows],
+        {pk: f"is {why}" for pk, why in closed},
+    )
     return roster, {project.pk: project for project in rows}
 
 
-def _candidate(project: Project) -> Candidate:
+def _doors(keys: set[str]) -> dict[str, tuple[Door, ...]]:
+    """Return the doors on the way to each instance that do not let everybody in at all times."""
+    seats = {row.pk: row for row in Instance.objects.with_paths_to(sorted(keys))} if keys else {}
+    return {key: tuple(_doors_on_way(seats, key)) for key in keys}
+
+
+def _doors_on_way(seats: Mapping[str, Instance], key: str | None) -> Iterator[Door]:
+    for _ in range(len(seats)):  # a circle ends
+        seat = seats.get(key or "")
+        if seat is None:
+            return
+        if seat.rules.has_door:
+            yield Door(seat.rules, seat.facts(now=EPOCH))
+        key = seat.parent_id
+
+
+def _candidate(project: Project, doors: tuple[Door, ...]) -> Candidate:
     promised = project.sla.get("completion_time")
     return Candidate(
         project=project.pk, instance=project.instance_id, capabilities=project.capabilities,
         tags=tuple(project.tags), executor_type=project.executor_type, velocity=project.velocity,
         completion_days=read_duration(promised).total_seconds() / SECONDS_A_DAY if promised else None,
         capacity=project.capacity, boost=project.priority_boost, inactive=why_inactive(project),
+        doors=doors,
     )  # fmt: skip
 
 
@@ -136,57 +156,22 @@ def _read_policy() -> PolicyView:
     return view_of(active) if active else PolicyView()
 
 
+def _read_challenger() -> PolicyView | None:
+    """Return the version in shadow, compiled; one that is stored broken is left out, so that work goes on."""
+    version = PolicyVersion.objects.in_shadow().first()
+    try:
+        return view_of(version) if version else None
+    except (ValidationError, *BROKEN_ROW):
+        log.exception("The policy version in shadow cannot be read; nothing decides beside the one in force.")
+        return None
+
+
 def view_of(version: PolicyVersion) -> PolicyView:
     """Return a stored policy version, compiled."""
     return PolicyView(
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
         threshold=version.thresholds.get("confidence", DEFAULT_THRESHOLD),
     )  # fmt: skip
-
-
-def _read_model() -> _Learned:
-    """Return the newest fitted model, and the moments until which it knows every lesson and every vote.
-
-    One that learned from another encoder's meanings goes by words.
-    """
-    state = LearnedState.objects.filter(kind=STATE).order_by("-number").first()
-    if state is None:
-        return _Learned()
-    model = Model(Arrays.from_bytes(bytes(state.arrays)))
-    until = datetime.fromisoformat(state.metrics["judged_until"])
-    weighed = state.metrics.get("weighed_until")
-    return _Learned(Memory(model, state.number), until, datetime.fromisoformat(weighed) if weighed else None)
-
-
-def _learn(learned: _Learned) -> _Learned:
-    """Let the memory learn what came after its moments."""
-    memory, encoder = learned.memory, learned.memory.encoder
-    rows = EpisodeJudgement.objects.all()
-    lessons = rows.with_meaning() if encoder else rows.with_text()
-    lessons = lessons.changed_after(learned.until) if learned.until else lessons
-    fresh = list(lessons.order_by("-updated_at", "-pk")[:LONGEST_TAIL])[::-1]
-    weighed = rows.weighed_after(learned.weighed or datetime.fromtimestamp(0, UTC))
-    votes = list(weighed.values_list("pk", "reliability", "weighed_at"))
-    memory = memory.learn([lesson_of(judgement, encoder) for judgement in fresh], {pk: trust for pk, trust, _ in votes})
-    return _Learned(
-        memory, fresh[-1].updated_at if fresh else learned.until, votes[-1][2] if votes else learned.weighed
-    )
-
-
-def lesson_of(judgement: EpisodeJudgement, encoder: str) -> Lesson:
-    """Return what a judgement teaches; with an encoder its text is read in both views."""
-    task = judgement.episode.task
-    kept = getattr(task, "meaning", None) if encoder else None
-    return Lesson.of(
-        episode=judgement.pk, text=text_of(task.title, task.description, task.tags) if task else "",
-        project=judgement.right_project if task else None, reliability=judgement.reliability,
-        meaning=meaning_of(task, encoder=encoder, kept=kept) if task and encoder else None,
-        is_feedback=judgement.episode.strategy != DecidedBy.HUMAN,
-    )  # fmt: skip
-
-
-def _read_attention() -> dict[str, float]:
-    return dict(AttentionWeight.objects.filter(scope=GLOBAL).values_list("factor", "weight"))
 
 
 def view_of_task(task: Task, *, now: datetime | None = None) -> TaskView:
@@ -196,8 +181,18 @@ def view_of_task(task: Task, *, now: datetime | None = None) -> TaskView:
         title=task.title, description=task.description or "", tags=tuple(task.tags),
         required=task.required_now, priority=task.priority, requester=task.requester or "",
         project=task.project_id, instance=task.instance_id, executor_preference=task.executor_preference,
-        velocity=task.velocity_requirement, days_left=days, passed_over=tuple(task.passed_over),
+        velocity=task.velocity_requirement, days_left=days, passed_over=tuple(task.passed_over), id=task.pk,
+        source=task.source, platform=task.external_platform, owner=task.owner, conversation=task.conversation_id,
+        effort_hours=_hours(task.estimated_effort), at=now.timestamp() if now else 0.0,
     )  # fmt: skip
+
+
+def _hours(effort: str | None) -> float | None:
+    """Return the estimate in hours; what is no duration says nothing."""
+    try:
+        return read_duration(effort).total_seconds() / SECONDS_AN_HOUR if effort else None
+    except ValidationError:
+        return None
 
 
 def load_workload() -> dict[str, int]:

@@ -15,6 +15,7 @@ from routing.operations import (
     suggest_for,
 )
 from routing.operations.learning import FEWEST, KEPT_STATES
+from routing.operations.remembering import STATE
 from routing.tests.factories import activate_rules, make_projects, teach, teach_topics, votes_for
 from tasks.models import Task
 from tasks.operations import delete_task
@@ -149,7 +150,7 @@ class TestARefit:
         web = ProjectFactory(name="web")
         long_ago = timezone.now() - timezone.timedelta(days=1)
         metrics = {"examples": 20_000, "judged_until": long_ago.isoformat(), "encoder": ""}
-        LearnedState.objects.create(kind=loading.STATE, number=7, arrays=b"", metrics=metrics)
+        LearnedState.objects.create(kind=STATE, number=7, arrays=b"", metrics=metrics)
         tasks = TaskFactory.build_batch(2000, project=web, status="completed", finished_at=long_ago)
         record_imported(tasks=Task.objects.bulk_create(tasks), actor="ada")
         assert refit_if_due().number == 8
