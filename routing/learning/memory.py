@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from routing.learning.features import Reals
-from routing.learning.model import Doubles, Model, Reading, log_softmax
+from routing.learning.model import MARGIN_SCALE, Doubles, Model, Reading, log_softmax
 from routing.learning.pool import EXPERTS, pooled, weights_of
 from routing.learning.recall import NEAREST, SHARPNESS, Lesson, Near, Recall, Tail
 
@@ -102,27 +102,27 @@ class Memory:
 
         A place that an expert has not seen gets from it what the neighbours give it: never nothing.
         """
-        recall, meaning = self._recall, self._understood(model, reading)
+        recall, meaning = self._recall, reading.meaning if model.encoder else None
         values = model.weigh(reading.features, reading.counts)
         shared = recall.by_words(reading, values)
         words, views = recall.nearest(shared), [(shared, NEAR_WORDS)]
         votes = recall.shares(words)
         margins = model.margins(reading.features, values, meaning)
         said = np.zeros((len(EXPERTS), len(recall.places)))
-        said[1] = np.log(votes)
-        if margins is not None:
-            said[0] = _spread(log_softmax(3.0 * margins), votes)
-        said[2] = _spread(model.by_centroid(reading.features, values), votes)
-        said[5] = self._recently
+        of = dict(zip(EXPERTS, said, strict=True))
+        of["neighbours"][:] = np.log(votes)
+        of["centroids"][:] = _spread(model.by_centroid(reading.features, values), votes)
+        of["recent"][:] = self._recently
         near = (words,)
+        if margins is not None:
+            of["linear"][:] = _spread(log_softmax(MARGIN_SCALE * margins), votes)
         if meaning is not None:
             views.append((recall.by_meaning(meaning), NEAR_MEANING))
-            alike = recall.nearest(views[1][0])
-            said[3] = np.log(recall.shares(alike))
-            said[4] = _spread(model.by_meaning(meaning), recall.shares(alike))
-            near = (words, alike)
+            near = (words, alike := recall.nearest(views[1][0]))
+            of["meaning_neighbours"][:] = np.log(recall.shares(alike))
+            of["meaning_centroids"][:] = _spread(model.by_meaning(meaning), recall.shares(alike))
         if recall.tail.lessons:
-            said[6] = np.log(recall.of_lessons(views))
+            of["lessons"][:] = np.log(recall.of_lessons(views))
         return Said(recall.places, said, _familiarity(near, margins), near)
 
     @cached_property
@@ -144,17 +144,13 @@ class Memory:
         places = self._recall.places
         return np.log([(counts[place] + 1) / (counts.total() + len(places)) for place in places])
 
-    def _understood(self, model: Model, reading: Reading) -> Reals | None:
-        meaning = reading.meaning
-        return meaning if meaning is not None and len(meaning) == model.vectors.shape[1] else None
-
     def _describe(self, views: tuple[Near, ...]) -> tuple[dict[str, Any], ...]:
         """Return who voted, as evidence: the nearest of every view, once each."""
         recall, found = self._recall, {}
         for near in views:
             for n, cosine in zip(near.numbers.tolist(), near.cosines.tolist(), strict=True):
                 place = recall.places[recall.labels[n]]
-                found.setdefault(n, {"episode": recall.episodes[n], "project": place, "similarity": round(cosine, 3)})
+                found.setdefault(n, {"episode": recall.episode_of(n), "project": place, "similarity": round(cosine, 3)})
         return tuple(sorted(found.values(), key=lambda voter: -voter["similarity"]))
 
     def _by_lessons(self, reading: Reading) -> Prediction | None:

@@ -11,13 +11,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.learning.features import SIZE, Ints, Reals, vectorise
+from routing.learning.features import Ints, Reals, vectorise
 
 COMMONEST = 0.1  # a feature in more than a tenth of the examples tells neighbours nothing (and costs most)
 FEWEST_COMMON = 50
 MARGIN_SCALE = 3.0
 CENTROID_SCALE = 20.0
-FITTED = ("linear", "centroids", "meaning_centroids")
 
 Doubles = NDArray[np.float64]
 Halves = NDArray[np.float16]
@@ -87,6 +86,16 @@ class Model:
         self.encoder = str(arrays.encoder)
 
     @cached_property
+    def episodes(self) -> list[str]:
+        """The episodes of the examples, (N,)."""
+        return [str(episode) for episode in self.arrays.episodes]
+
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """The number of the example of each episode."""
+        return {episode: number for number, episode in enumerate(self.episodes)}
+
+    @cached_property
     def vectors(self) -> Reals:
         """The meanings of the examples, (N, D), in the width that multiplies fast."""
         return self.arrays.vectors.astype(np.float32)
@@ -141,6 +150,3 @@ def log_softmax(scores: Doubles) -> Doubles:
     """Return the logarithms of the shares that the scores stand for, along the last axis."""
     shifted = scores - scores.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), np.float64)
-
-
-__all__ = ["SIZE", "Arrays", "Doubles", "Model", "Reading", "log_softmax"]

@@ -85,17 +85,23 @@ class Recall:
     def __init__(self, model: Model, lessons: Mapping[str, Lesson], trust: Mapping[str, float]) -> None:
         self._model = model
         self.tail = Tail(list(lessons.values()), model.arrays.idf, model.vectors.shape[1])
-        names = [str(name) for name in dict.fromkeys(lesson.project for lesson in self.tail.lessons)]
-        self.places = [*model.projects, *sorted(set(names) - set(model.projects))]
+        named = [str(lesson.project) for lesson in self.tail.lessons]
+        self.places = [*model.projects, *sorted(set(named) - set(model.projects))]
         number = {name: place for place, name in enumerate(self.places)}
-        known = [str(episode) for episode in model.arrays.episodes]
-        self.episodes = [*known, *(lesson.episode for lesson in self.tail.lessons)]
-        self.labels = np.array([*model.arrays.labels, *(number[str(lesson.project)] for lesson in self.tail.lessons)])
-        own = [*model.arrays.reliability, *(lesson.reliability for lesson in self.tail.lessons)]
-        self.trust = np.array([trust.get(name, own[n]) for n, name in enumerate(self.episodes)])
-        superseded = [n for n, name in enumerate(known) if name in lessons]
-        self._alive = np.ones(len(self.episodes), bool)
-        self._alive[superseded] = False
+        self.labels = np.concatenate([model.arrays.labels, np.array([number[name] for name in named], np.int64)])
+        self.trust = np.concatenate([model.arrays.reliability, [lesson.reliability for lesson in self.tail.lessons]])
+        late = {lesson.episode: n for n, lesson in enumerate(self.tail.lessons, start=len(model.episodes))}
+        for episode, reliability in trust.items():
+            place = late.get(episode, model.number_of.get(episode))
+            if place is not None:
+                self.trust[place] = reliability
+        self._alive = np.ones(len(self.labels), bool)
+        self._alive[[model.number_of[episode] for episode in lessons if episode in model.number_of]] = False
+
+    def episode_of(self, number: int) -> str:
+        """Return the episode of an example."""
+        known = self._model.episodes
+        return known[number] if number < len(known) else self.tail.lessons[number - len(known)].episode
 
     def by_words(self, reading: Reading, values: Doubles) -> Doubles:
         """Return the cosine of every example in the lexical view, shape (N + T,)."""
@@ -127,7 +133,7 @@ class Recall:
         `views` are cosines (N + T,), each with the cosine from which on one lesson begins to outweigh the doubt. So
         one that the text hardly differs from speaks loudly, whatever was learned before it.
         """
-        known, places = len(self.episodes) - len(self.tail.lessons), len(self.places)
+        known, places = len(self._model.episodes), len(self.places)
         votes = np.zeros(places)
         for cosines, near in views:
             late = cosines[known:]
