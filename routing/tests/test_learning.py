@@ -218,13 +218,12 @@ class TestANewProcess:
 class TestARename:
     @pytest.mark.parametrize("is_fitted", [False, True])
     def test_takes_what_was_learned_along(self, is_fitted):
-        projects = teach_topics(copies=2)
+        teach_topics(copies=2)
         if is_fitted:
             refit()
         best_for(LOGIN)
         ProjectFactory(name="site")
         assert rename_lessons(before="web", after="site") == 6
-        projects["web"].delete()
         assert best_for("login page shows an error") == "site"
         assert not Episode.objects.filter(chosen_project="web").exists()
 
