@@ -13,6 +13,7 @@ from routing.learning.criteria import keys_of, words_of
 MOST_NAMES = 300_000  # words that are remembered by name; beyond that those seen once are forgotten
 SHORTEST_WORD = 3
 UNKNOWN, NOWHERE = -1, -2
+LABELS = ("right", "chosen", "source")
 
 Rows = NDArray[np.int64]
 
@@ -125,7 +126,9 @@ class Ledger:
         older, newer = (self._part(window, order, owners, features, names) for window in places)
         return older, newer
 
-    def _part(self, window: slice, order: Rows, owners: Rows, features: NDArray[np.int32], names: dict[int, str]) -> Part:
+    def _part(
+        self, window: slice, order: Rows, owners: Rows, features: NDArray[np.int32], names: dict[int, str]
+    ) -> Part:
         wanted = np.zeros(len(self.seen) + 1, bool)
         wanted[list(names)] = True
         inside = (owners >= window.start) & (owners < window.stop) & wanted[features]
@@ -139,9 +142,6 @@ class Ledger:
         sorted_places = {name: number for number, name in enumerate(sorted(self.places))}
         numbers = np.array([*(sorted_places[name] for name in self.places), UNKNOWN], np.int64)  # -1 stays -1
         return Part(numbers[right], numbers[chosen], source, carriers, sorted_places)
-
-
-LABELS = ("right", "chosen", "source")
 
 
 def _number_in(names: dict[str, int], name: str | None) -> int:

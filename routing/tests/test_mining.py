@@ -99,8 +99,11 @@ class TestMining:
 
     def test_finds_who_fails_for_such_tasks(self):
         episodes = mixed(
-            kind("web", "css"), kind("web", "css"), kind("data", "login", chosen="web"), kind(None, "map", chosen="web"),
-        )  # fmt: skip
+            kind("web", "css"),
+            kind("web", "css"),
+            kind("data", "login", chosen="web"),
+            kind(None, "map", chosen="web"),
+        )
         found = patterns(episodes)
         assert {Criteria(("#login",), "web", is_anti=True), Criteria(("#map",), "web", is_anti=True)} <= found
         assert Criteria(("#css",), "web", is_anti=True) not in found
