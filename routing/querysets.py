@@ -15,6 +15,7 @@ from tasks.models import Task
 
 if TYPE_CHECKING:
     from routing.models import (
+        ConsolidationRun,
         Decision,
         Delegation,
         Duplicate,
@@ -151,6 +152,26 @@ class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):
         for word in text.split():
             found = found.filter(Q(name__icontains=word) | Q(description__icontains=word))
         return found
+
+
+class ConsolidationQuerySet(models.QuerySet["ConsolidationRun"]):
+    """Runs of consolidation; chain the questions like filters."""
+
+    def wanted(self) -> Self:
+        """Runs that were asked for and have not begun."""
+        return self.filter(state=self.model.State.WANTED)
+
+    def running(self) -> Self:
+        """The run that has begun and is not over, if there is one."""
+        return self.filter(state=self.model.State.RUNNING)
+
+    def recent(self) -> Self:
+        """Runs, newest first."""
+        return self.order_by("-created_at", "-pk")
+
+    def for_principal(self, principal: Any) -> Self:
+        """Runs that the principal may see: their logs speak of every project, so a limited key sees none."""
+        return self.none() if principal.is_limited else self.all()
 
 
 class DelegationQuerySet(models.QuerySet["Delegation"]):

@@ -15,9 +15,11 @@ from projects.models import Project
 from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
 from routing.learning.model import Arrays, Model
 from routing.models import Decision, EpisodeJudgement, LearnedState, PolicyVersion
+from routing.operations.patterns import read_patterns
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Roster, TaskView, text_of
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
+from routing.strategies import PatternBook
 from tasks.models import Task
 
 SECONDS_A_DAY = 86_400
@@ -28,8 +30,15 @@ QUESTIONS = (
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
     "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
     "SELECT MAX(updated_at) FROM episode_judgements",
+    "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM routing_patterns WHERE is_active",
 )
-COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", "lessons")  # what each column of the answers speaks of
+COLUMNS = (
+    *["places"] * 6,
+    *["policy"] * 2,
+    "model",
+    "lessons",
+    *["patterns"] * 3,
+)  # what each answer speaks of
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Knowledge:
     places: Mapping[str, Project] = field(default_factory=dict)
     policy: PolicyView = field(default_factory=PolicyView)
     memory: Memory = field(default_factory=Memory)
+    patterns: PatternBook = field(default_factory=PatternBook)
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,8 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
         memory, until = _read_model() if "model" in changed else (knowledge.memory, until)
         memory, until = _learn(memory, until)
         knowledge = replace(knowledge, memory=memory)
+    if "patterns" in changed:
+        knowledge = replace(knowledge, patterns=read_patterns())
     return _Kept(knowledge, stamps, until)
 
 

@@ -1,5 +1,6 @@
 """Hard filters: who cannot have a task at all, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +25,13 @@ class Filtered:
     removed: dict[str, str]
 
 
-def filter_candidates(task: TaskView, roster: Roster, verdict: Verdict) -> Filtered:
-    """Remove whoever may not or cannot have the task; the counts say how many fell to which filter."""
+def filter_candidates(
+    task: TaskView, roster: Roster, verdict: Verdict, quarantined: Mapping[str, str] | None = None
+) -> Filtered:
+    """Remove whoever may not or cannot have the task; the counts say how many fell to which filter.
+
+    `quarantined` says why some projects are kept away from such tasks.
+    """
     kept = np.ones(len(roster), bool)
     counts: dict[str, int] = {}
     removed: dict[str, str] = {}
@@ -51,6 +57,9 @@ def filter_candidates(task: TaskView, roster: Roster, verdict: Verdict) -> Filte
         lacking = roster.levels.get(skill, np.zeros(len(roster), np.int8)) < level
         unfit |= lacking
         remove(lacking, f"lacks {skill} at level {level}")
+    for project, why in (quarantined or {}).items():
+        if project in roster.index:
+            remove(_only(roster, roster.index[project]), why)
     for project, rule in verdict.forbidden.items():
         if project in roster.index:
             remove(_only(roster, roster.index[project]), f"forbidden by rule {rule!r}")

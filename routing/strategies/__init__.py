@@ -3,5 +3,6 @@
 from routing.strategies.capability import Boost, Capability
 from routing.strategies.learned import Learned
 from routing.strategies.load import Velocity, Workload
+from routing.strategies.patterns import Known, PatternBook, Patterns
 
-__all__ = ["Boost", "Capability", "Learned", "Velocity", "Workload"]
+__all__ = ["Boost", "Capability", "Known", "Learned", "PatternBook", "Patterns", "Velocity", "Workload"]
