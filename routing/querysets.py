@@ -1,16 +1,18 @@
 """Every question about decisions, episodes, judgements, patterns and delegations."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import Avg, Count, F, Q
-from django.db.models.functions import JSONObject, TruncDate
+from django.db.models.functions import JSONObject, Left, TruncDate
 
 from hopper.common.db.clock import Now
 from hopper.common.models import Role
 from hopper.common.querysets import NearestMixin
 from instances.models import Instance
+from routing.learning.criteria import LONGEST_TEXT
 from tasks.models import Task
 
 if TYPE_CHECKING:
@@ -93,6 +95,11 @@ class EpisodeQuerySet(NearestMixin, ScopedByProject["Episode"]):
         """Episodes of one task, oldest first."""
         return self.filter(task=task).order_by("routed_at", "pk")
 
+    def routed_between(self, since: datetime | None, until: datetime | None) -> Self:
+        """Episodes of a span; without a beginning, all until its end."""
+        found = self.filter(routed_at__lt=until)
+        return found.filter(routed_at__gte=since) if since else found
+
 
 class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
     """Lessons; chain the questions like filters."""
@@ -104,6 +111,19 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
     def changed_after(self, moment: datetime) -> Self:
         """Judgements made or changed after the moment, oldest first."""
         return self.filter(updated_at__gt=moment).order_by("updated_at", "pk")
+
+    def outcomes(self) -> models.QuerySet[Any, dict[str, Any]]:
+        """One dict per judgement: where the task belonged and went, and what it was; private tasks are left out."""
+        private = Instance.objects.private().values("pk")
+        kept = self.filter(episode__task__isnull=False).exclude(episode__task__instance__in=private)
+        kept = kept.exclude(episode__chosen_instance__in=private)
+        return kept.values(
+            "pk", "right_project", chosen=F("episode__chosen_project"), success=F("episode__outcome_success"),
+            routed_at=F("episode__routed_at"), source=F("episode__source"),
+            source_instance=F("episode__source_instance_id"), title=F("episode__task__title"),
+            opening=Left("episode__task__description", LONGEST_TEXT), tags=F("episode__task__tags"),
+            priority=F("episode__task__priority"), skills=F("episode__task__required_capabilities"),
+        )  # fmt: skip
 
     def with_text(self) -> Self:
         """Judgements with the task whose text they teach, in the same query."""
@@ -141,6 +161,11 @@ class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):
     def active(self) -> Self:
         """Patterns in use."""
         return self.filter(is_active=True)
+
+    def public(self, private_projects: Collection[str]) -> Self:
+        """Patterns that name neither such a project nor an instance of a person or a family."""
+        named = Q(target_project__in=private_projects) | Q(target_instance__in=Instance.objects.private().values("pk"))
+        return self.exclude(named & (Q(target_project__isnull=False) | Q(target_instance__isnull=False)))
 
     def for_principal(self, principal: Any) -> Self:
         """Patterns that the principal may see: general knowledge, unless it is limited to projects."""

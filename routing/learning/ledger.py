@@ -31,6 +31,7 @@ class Judged:
     right: str | None = None
     chosen: str | None = None
     source: str = "local"
+    skills: tuple[str, ...] = ()
 
     def keys(self) -> set[str]:
         """Return what can be mined of it: short words and bare numbers are left out."""

@@ -3,6 +3,12 @@
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
 from routing.operations.chains import chain_of
+from routing.operations.consolidating import (
+    AlreadyConsolidating,
+    consolidate,
+    consolidate_wanted,
+    request_consolidation,
+)
 from routing.operations.deciding import (
     Dossier,
     assign_task,
@@ -41,6 +47,7 @@ from routing.operations.usage import record_usage
 
 __all__ = [
     "CONSUMER",
+    "AlreadyConsolidating",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",
@@ -58,6 +65,8 @@ __all__ = [
     "change_version",
     "close_hops",
     "complete_delegation",
+    "consolidate",
+    "consolidate_wanted",
     "create_pattern",
     "create_policy",
     "create_version",
@@ -80,6 +89,7 @@ __all__ = [
     "refit",
     "refit_if_due",
     "reject_delegation",
+    "request_consolidation",
     "route_task",
     "route_waiting",
     "settle_delegations",

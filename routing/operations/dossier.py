@@ -31,8 +31,8 @@ class Dossier:
     @property
     def strategies(self) -> Sequence[Strategy]:
         return (
-            Capability(use_mentions=not self.memory.is_fitted), Learned(self.memory), Workload(self.workload),
-            Velocity(), Boost(),
+            Capability(use_mentions=not self.memory.is_fitted, proven=self.knowledge.proven), Learned(self.memory),
+            Workload(self.workload), Velocity(), Boost(),
         )  # fmt: skip
 
     def decide(self, view: TaskView) -> tuple[Choice, float]:

@@ -19,11 +19,12 @@ from routing.operations.patterns import read_patterns
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Roster, TaskView, text_of
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
-from routing.strategies import PatternBook
+from routing.strategies import PatternBook, Proven
 from tasks.models import Task
 
 SECONDS_A_DAY = 86_400
 LEXICAL = "lexical"
+SKILLS = "skills"
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
@@ -31,14 +32,11 @@ QUESTIONS = (
     "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
     "SELECT MAX(updated_at) FROM episode_judgements",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM routing_patterns WHERE is_active",
+    "SELECT MAX(number) FROM learned_states WHERE kind = 'skills'",
 )
-COLUMNS = (
-    *["places"] * 6,
-    *["policy"] * 2,
-    "model",
-    "lessons",
-    *["patterns"] * 3,
-)  # what each answer speaks of
+COLUMNS = (  # what each column of the answers speaks of
+    *["places"] * 6, *["policy"] * 2, "model", "lessons", *["patterns"] * 3, "skills",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,7 @@ class Knowledge:
     policy: PolicyView = field(default_factory=PolicyView)
     memory: Memory = field(default_factory=Memory)
     patterns: PatternBook = field(default_factory=PatternBook)
+    proven: Proven = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,9 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
         knowledge = replace(knowledge, memory=memory)
     if "patterns" in changed:
         knowledge = replace(knowledge, patterns=read_patterns())
+    if "skills" in changed:
+        newest = LearnedState.objects.filter(kind=SKILLS).order_by("-number").first()
+        knowledge = replace(knowledge, proven=proven_of(newest) if newest else {})
     return _Kept(knowledge, stamps, until)
 
 
@@ -136,6 +138,14 @@ def view_of(version: PolicyVersion) -> PolicyView:
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
         threshold=version.thresholds.get("confidence", DEFAULT_THRESHOLD),
     )  # fmt: skip
+
+
+def proven_of(state: LearnedState) -> Proven:
+    """Return how often each project did well and badly by skill, decayed by age."""
+    return {
+        skill: {name: (right, wrong) for name, (right, wrong) in shown.items()}
+        for skill, shown in state.metrics["proven"].items()
+    }
 
 
 def _read_model() -> tuple[Memory, datetime | None]:

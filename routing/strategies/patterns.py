@@ -9,7 +9,7 @@ from routing.learning.bounds import log_odds
 from routing.learning.criteria import keys_of, words_of
 from routing.policy.types import Roster, Say, TaskView
 
-QUARANTINE = 0.8  # an anti-pattern that is at least so sure keeps tasks away altogether
+QUARANTINE = 0.7  # an anti-pattern that is at least so sure keeps tasks away altogether
 
 
 @dataclass(frozen=True)
