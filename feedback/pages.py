@@ -145,6 +145,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
             ("Versions and rules", "checklist", "admin:routing_policyversion_changelist"),
             ("Patterns", "pattern", "admin:routing_pattern_changelist"),
+            ("Consolidations", "nightlight", "admin:routing_consolidationrun_changelist"),
         ),
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),

@@ -5,12 +5,16 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, link_to, percent
 from routing import operations
+from routing.learning.bounds import lower_bound, upper_bound
 from routing.models import (
+    ConsolidationRun,
     Decision,
     Delegation,
     Duplicate,
@@ -19,6 +23,7 @@ from routing.models import (
     EpisodeJudgement,
     LearnedState,
     Pattern,
+    PatternEvidence,
     Policy,
     PolicyVersion,
 )
@@ -29,6 +34,7 @@ HOP_COLOURS = {
     "expired": "warning",
 }  # fmt: skip
 
+RUN_COLOURS = {"wanted": "default", "running": "info", "done": "success", "failed": "danger"}
 HINT_COLOURS = {"suggested": "warning", "confirmed": "default", "dismissed": "default"}
 
 
@@ -144,6 +150,29 @@ class LearnedStateAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).defer("arrays")
 
 
+class EvidenceInline(TabularInline):
+    """What each source saw, in the episodes that patterns were searched in and in those held out."""
+
+    model = PatternEvidence
+    fields = readonly_fields = ["source", "window", "successes", "failures", "at_least", "at_most"]
+    extra = max_num = 0
+    can_delete = False
+
+    @admin.display(description="Right at least")
+    def at_least(self, seen: PatternEvidence) -> str | None:
+        return percent(lower_bound(seen.successes, seen.successes + seen.failures))
+
+    @admin.display(description="Right at most")
+    def at_most(self, seen: PatternEvidence) -> str | None:
+        return percent(upper_bound(seen.successes, seen.successes + seen.failures))
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(Pattern)
 class PatternAdmin(OperatedAdmin):
     """Regularities, written or learned."""
@@ -153,6 +182,7 @@ class PatternAdmin(OperatedAdmin):
     search_fields = ["name", "description", "target_project"]
     readonly_fields = ["last_used_at", "last_refined_at", "created_at", "updated_at", "version"]
     ordering = ["name", "pk"]
+    inlines = [EvidenceInline]
     fieldsets = [
         (None, {"fields": ["name", "description", "is_active", "is_anti_pattern"]}),
         ("Which tasks", {"fields": ["pattern_type", "tag_criteria", "text_criteria", "priority_criteria"]}),
@@ -297,6 +327,37 @@ class DelegationAdmin(OperatedAdmin):
 
     def delete_row(self, row: Delegation, *, actor: str) -> None:
         operations.delete_delegation(delegation=row, actor=actor)
+
+
+@admin.register(ConsolidationRun)
+class ConsolidationRunAdmin(ReadOnlyAdmin):
+    """The nightly work on what was learned, newest first."""
+
+    list_display = ["started_at", "standing", "asked_by", "patterns", "found", "switched_off", "commit", "finished_at"]
+    list_filter = ["state"]
+    search_fields = ["log", "commit"]
+    fields = ["standing", "asked_by", "created_at", "started_at", "finished_at", "counts", "commit", "entry"]
+    ordering = ["-created_at", "-pk"]
+
+    @display(description="State", ordering="state", label=RUN_COLOURS)
+    def standing(self, run: ConsolidationRun) -> tuple[str, str]:
+        return run.state, run.get_state_display()
+
+    @admin.display(description="Patterns")
+    def patterns(self, run: ConsolidationRun) -> int | None:
+        return run.counts.get("patterns")
+
+    @admin.display(description="New")
+    def found(self, run: ConsolidationRun) -> int | None:
+        return run.counts.get("found")
+
+    @admin.display(description="Switched off")
+    def switched_off(self, run: ConsolidationRun) -> int | None:
+        return run.counts.get("switched_off")
+
+    @admin.display(description="Log")
+    def entry(self, run: ConsolidationRun) -> SafeString:
+        return format_html('<pre style="white-space: pre-wrap">{}</pre>', run.log)
 
 
 @admin.register(EmbeddingUsage)

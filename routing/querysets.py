@@ -85,6 +85,15 @@ class DecisionQuerySet(ScopedByProject["Decision"]):
             mean_time_ms=Avg("decision_time_ms"),
         )  # fmt: skip
 
+    def totals(self) -> dict[str, Any]:
+        """One dict over all: `decisions`, `judged`, `right` and `mean_confidence`."""
+        judged = Q(episode__judgement__isnull=False)
+        right = judged & Q(episode__judgement__right_project=F("project"))
+        return self.aggregate(
+            decisions=Count("pk"), judged=Count("pk", filter=judged), right=Count("pk", filter=right),
+            mean_confidence=Avg("confidence"),
+        )  # fmt: skip
+
 
 class EpisodeQuerySet(NearestMixin, ScopedByProject["Episode"]):
     """The history of routing; chain the questions like filters."""

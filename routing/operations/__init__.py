@@ -30,6 +30,7 @@ from routing.operations.hops import (
     settle_delegations,
 )
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
+from routing.operations.loading import proven_by
 from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
@@ -84,6 +85,7 @@ __all__ = [
     "judge_episode",
     "load_policy",
     "open_dossier",
+    "proven_by",
     "record_imported",
     "record_usage",
     "refit",

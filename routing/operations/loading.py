@@ -12,6 +12,7 @@ from hopper.common.db.rows import read_side_by_side
 from hopper.common.durations import read_duration
 from instances.models import Instance
 from projects.models import Project
+from routing.learning.bounds import lower_bound
 from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
 from routing.learning.model import Arrays, Model
 from routing.models import Decision, EpisodeJudgement, LearnedState, PolicyVersion
@@ -145,6 +146,17 @@ def proven_of(state: LearnedState) -> Proven:
     return {
         skill: {name: (right, wrong) for name, (right, wrong) in shown.items()}
         for skill, shown in state.metrics["proven"].items()
+    }
+
+
+def proven_by(*, project: str) -> dict[str, dict[str, float]]:
+    """Return what one project has shown, by skill: `right`, `wrong` and `at_least`, the lower bound of its success."""
+    shown = {
+        skill: by_project[project] for skill, by_project in load_knowledge().proven.items() if project in by_project
+    }
+    return {
+        skill: {"right": right, "wrong": wrong, "at_least": round(lower_bound(right, right + wrong), 4)}
+        for skill, (right, wrong) in sorted(shown.items())
     }
 
 
