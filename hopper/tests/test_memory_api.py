@@ -8,6 +8,7 @@ from hopper.tests.commands import ask, say
 from hopper.tests.refusals import refused
 from projects.tests.factories import ProjectFactory
 from routing.models import ConsolidationRun
+from routing.tests.factories import moments
 
 pytestmark = pytest.mark.django_db
 
@@ -17,9 +18,14 @@ def remembered():
     """A night after twenty tasks of each kind, of which one kind went where it did not belong."""
     web = ProjectFactory(name="web", capabilities={"css": 3})
     data = ProjectFactory(name="data")
+    moment = moments()
     kinds = [(web, "css"), (data, "sql"), (data, "login")]
     tasks = import_confirmed(
-        rows=[{"title": "x", "tags": [tag], "project": project} for _ in range(20) for project, tag in kinds],
+        rows=[
+            {"title": "x", "tags": [tag], "project": project, "created_at": next(moment)}
+            for _ in range(20)
+            for project, tag in kinds
+        ],
         actor="ada",
     )
     for task in tasks:

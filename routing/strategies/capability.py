@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from routing.learning.bounds import log_odds, lower_bound, upper_bound
-from routing.policy.rules import Seen
+from routing.policy.conditions import Seen
 from routing.policy.types import Roster, Say, TaskView
 
 SURE = math.log(9)  # a full match alone: nine to one

@@ -23,7 +23,7 @@ from routing.operations import (
     route_task,
     suggest_for,
 )
-from routing.tests.factories import make_projects
+from routing.tests.factories import make_projects, moments
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
 
@@ -32,6 +32,7 @@ FILES = {
     "routing_patterns.yaml", "anti_patterns.yaml", "project_strengths.yaml", "temporal_patterns.yaml",
     "capability_registry.yaml", "attention_weights.json", "consolidation_log.md",
 }  # fmt: skip
+MOMENTS = moments()
 STRANGE = "zq"  # the description of every task: no file may hold it
 
 
@@ -44,9 +45,10 @@ def house():
 
 
 def done(*kinds, times=30, **fields):
-    """Import as many finished tasks of each kind, a project and a tag, in turn."""
+    """Import as many finished tasks of each kind, a project and a tag, in turn, a moment apart."""
     rows = [
-        {"title": "the task", "description": STRANGE, "tags": [tag], "project": project, **fields}
+        {"title": "the task", "description": STRANGE, "tags": [tag], "project": project, "created_at": next(MOMENTS)}
+        | fields
         for _ in range(times)
         for project, tag in kinds
     ]
