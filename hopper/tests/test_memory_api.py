@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def remembered():
-    """A night after twenty tasks of each kind, of which one kind went where it did not belong."""
+    """A night after thirty tasks of each kind, of which one kind went where it did not belong."""
     web = ProjectFactory(name="web", capabilities={"css": 3})
     data = ProjectFactory(name="data")
     moment = moments()
@@ -23,7 +23,7 @@ def remembered():
     tasks = import_confirmed(
         rows=[
             {"title": "x", "tags": [tag], "project": project, "created_at": next(moment)}
-            for _ in range(20)
+            for _ in range(30)
             for project, tag in kinds
         ],
         actor="ada",
@@ -54,7 +54,7 @@ class TestMemory:
 
     def test_tells_what_is_remembered_of_a_project(self, api):
         found = api("viewer").get("/memory/stats/web").json()
-        assert (found["claimed"], found["proven"]["css"]["right"]) == ({"css": 3}, 20.0)
+        assert (found["claimed"], found["proven"]["css"]["right"]) == ({"css": 3}, 30.0)
         assert found["accuracy"] == 1.0
         assert api().get("/memory/stats/data").json()["accuracy"] == 0.5
         assert [row["name"] for row in api().get("/memory/stats/data").json()["anti_patterns"]] == [
