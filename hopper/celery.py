@@ -45,6 +45,7 @@ app.conf.beat_schedule = {
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
     "consolidate what was asked for": every(timedelta(seconds=10), "routing.consolidate_wanted"),
     "consolidate what was learned": every(timedelta(days=1), "routing.consolidate"),
+    "propose rules from what was learned": every(timedelta(days=1), "routing.propose_rules"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
     "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale", 1),
     "embed whatever else has no vector": every(timedelta(days=1), "routing.embed_stale"),

@@ -65,3 +65,9 @@ def consolidate_wanted() -> int | None:
     except operations.AlreadyConsolidating:
         return None
     return run.pk if run else None
+
+
+@shared_task(name="routing.propose_rules")
+def propose_rules() -> int:
+    """Propose a rule for each pattern that was learned since."""
+    return len(operations.propose_rules())

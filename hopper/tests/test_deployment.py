@@ -8,7 +8,20 @@ import pytest
 import yaml
 from django.conf import settings
 
-READERS = {"text", "given", "flag", "whole", "words", "numbered", "numbers", "durations", "object", "share", "choice", "url"}
+READERS = {
+    "text",
+    "given",
+    "flag",
+    "whole",
+    "words",
+    "numbered",
+    "numbers",
+    "durations",
+    "object",
+    "share",
+    "choice",
+    "url",
+}
 COMPOSE = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 

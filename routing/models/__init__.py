@@ -9,9 +9,11 @@ from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import LearnedState
 from routing.models.pattern import Pattern, PatternEvidence
 from routing.models.policy import Policy, PolicyVersion
+from routing.models.trial import Backtest, Proposal, ShadowChoice
 from routing.models.usage import EmbeddingUsage
 
 __all__ = [
+    "Backtest",
     "ConsolidationRun",
     "DecidedBy",
     "Decision",
@@ -27,5 +29,7 @@ __all__ = [
     "PatternEvidence",
     "Policy",
     "PolicyVersion",
+    "Proposal",
+    "ShadowChoice",
     "TaskEmbedding",
 ]

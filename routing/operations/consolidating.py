@@ -17,12 +17,13 @@ from hopper.events.operations import HOPPER
 from projects.models import Project
 from routing.learning.mining import mine
 from routing.learning.record import Record
-from routing.models import ConsolidationRun, Episode, LearnedState, Pattern
+from routing.models import ConsolidationRun, Episode, Pattern
 from routing.operations import loading
 from routing.operations.memory_files import LOG, memory_files, with_entry
 from routing.operations.mining import Changes, known_criteria, private_projects, read_judged, store_findings
 from routing.operations.patterns import read_patterns
 from routing.operations.repository import Repository, RepositoryFailed
+from routing.operations.skills import keep_skills
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def consolidate(*, actor: str = HOPPER, now: datetime | None = None) -> Consolid
         with transaction.atomic():
             changes = store_findings(findings, known)
             used = _count_uses(run)
-            _keep_skills(record)
+            keep_skills(record)
         run.log, run.counts = _entry(run, changes, record), _counts(changes, record, used)
         run.commit = _publish(run, record, changes)
     except BaseException as error:
@@ -108,16 +109,6 @@ def _count_uses(run: ConsolidationRun) -> int:
     for key, count in sorted(uses.items()):  # not a change of the pattern: neither version nor event
         Pattern.objects.filter(pk=key).update(usage_count=F("usage_count") + count, last_used_at=latest[key])
     return len(uses)
-
-
-def _keep_skills(record: Record) -> None:
-    """Keep what was shown by skill as a new state, if it differs from the last."""
-    proven = record.proven()
-    last = LearnedState.objects.filter(kind=loading.SKILLS).order_by("-number").first()
-    if last is None or loading.proven_of(last) != proven:
-        number = last.number + 1 if last else 1
-        LearnedState.objects.create(kind=loading.SKILLS, number=number, arrays=b"", metrics={"proven": proven})
-        LearnedState.objects.filter(kind=loading.SKILLS, number__lt=number).delete()
 
 
 def _publish(run: ConsolidationRun, record: Record, changes: Changes) -> str | None:

@@ -18,6 +18,7 @@ from routing.operations import loading
 from routing.operations.dossier import Dossier, open_dossier
 from routing.operations.evidence import SHOWN_TO_PEOPLE, evidence_of, shown_load
 from routing.operations.handing import hand_down
+from routing.operations.shadows import decide_in_shadow
 from routing.policy.types import Choice, Ranked, Roster, TaskView
 from tasks import operations as tasks
 from tasks.models import Task
@@ -59,6 +60,7 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
     view = loading.view_of_task(task, now=now)
     choice, milliseconds = dossier.decide(view)
     decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
+    decide_in_shadow(decision=decision, view=view, dossier=dossier)
     if Instance.objects.may_hand_down(decision.instance_id):
         hand_down(task=task)
     return decision

@@ -52,17 +52,15 @@ def filter_candidates(
     if task.executor_preference:
         remove(roster.executors != task.executor_preference, f"is no {task.executor_preference}")
     remove(roster.capacity == 0, "has no capacity")
-    for project in task.passed_over:
+    passed_over = dict.fromkeys(task.passed_over, "had it before and did not get to it")
+    for project, why in {**(quarantined or {}), **passed_over}.items():
         if project in roster.index:
-            remove(_only(roster, roster.index[project]), "had it before and did not get to it")
+            remove(_only(roster, roster.index[project]), why)
     unfit = np.zeros(len(roster), bool)
     for skill, level in task.required.items():
         lacking = roster.levels.get(skill, np.zeros(len(roster), np.int8)) < level
         unfit |= lacking
         remove(lacking, f"lacks {skill} at level {level}")
-    for project, why in (quarantined or {}).items():
-        if project in roster.index:
-            remove(_only(roster, roster.index[project]), why)
     for project, rule in verdict.forbidden.items():
         if project in roster.index:
             remove(_only(roster, roster.index[project]), f"forbidden by rule {rule!r}")
