@@ -171,6 +171,7 @@ def view_of(version: PolicyVersion) -> PolicyView:
     return PolicyView(
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
         threshold=version.thresholds.get("confidence", DEFAULT_THRESHOLD),
+        explore=version.thresholds.get("explore", 0.0),
     )  # fmt: skip
 
 

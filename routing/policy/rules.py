@@ -58,8 +58,8 @@ class RuleBook:
         self.patterns = [key for key in self.by_trigger if key.startswith(PATTERN)]
         self._set = _compiled(self.patterns)
 
-    def judge(self, task: TaskView) -> Verdict:
-        """Match every rule that can match, in order."""
+    def judge(self, task: TaskView, *, without: str | None = None) -> Verdict:
+        """Match every rule that can match, in order, but for those of that name."""
         if not self.rules:
             return Verdict()
         seen = Seen(task)
@@ -71,7 +71,7 @@ class RuleBook:
         for number in self._possible(seen):
             rule = self.rules[number]
             degree = rule.when.match(seen)
-            if degree <= 0:
+            if degree <= 0 or rule.name == without:
                 continue
             if rule.changes:
                 changes, changed_by = changes.joined(rule.changes), [*changed_by, rule.name]
@@ -84,6 +84,11 @@ class RuleBook:
                 hits.setdefault(rule.project, []).append(rule.name)
         votes = {project: 1 - miss for project, miss in misses.items()}
         return Verdict(votes, forbidden, review, hits, changes, tuple(changed_by))
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags that rules look for."""
+        return sorted(key[1:] for key in self.by_trigger if key.startswith("#"))
 
     def _possible(self, seen: Seen) -> list[int]:
         keys = seen.keys & self.by_trigger.keys()
