@@ -32,7 +32,7 @@ def propose_rules(*, actor: str = log.HOPPER) -> list[Proposal]:
     Proposal.objects.open().filter(pattern__is_active=False).delete()
     active = PolicyVersion.objects.in_force().first()
     known = set(Proposal.objects.values_list("rule_hash", flat=True))
-    made = []
+    made: list[Proposal] = []
     for pattern in Pattern.objects.active().learned().order_by("-confidence", "pk"):
         rule = rule_of(pattern) if len(made) < MOST_AT_ONCE else None
         if rule and (digest := _hash(rule)) not in known and _is_usable(rule):
