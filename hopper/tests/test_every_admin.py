@@ -26,7 +26,7 @@ from routing.models import (
     Proposal,
     ShadowChoice,
 )
-from routing.operations import backtest_version, create_policy, create_version, embed_waiting
+from routing.operations import backtest_version, consolidate, create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, escalate_tasks, submit_task
 
@@ -62,6 +62,7 @@ def house(admin_client):
     AttentionWeight.objects.create(factor="linear", weight=1.0)
     EmbeddingUsage.objects.create(day=date(2026, 11, 21), model="text-embedding-3-small/1536")
     Group.objects.create(name="operators")
+    consolidate()
     for _ in range(2):
         submit_task(title="Draw the map", actor="ada")
     escalate_tasks()

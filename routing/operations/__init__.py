@@ -5,6 +5,12 @@ from routing.embedding.fetch import fetch_model
 from routing.operations.attention import reset_attention
 from routing.operations.backtests import backtest_version, why_untested
 from routing.operations.chains import chain_of
+from routing.operations.consolidating import (
+    AlreadyConsolidating,
+    consolidate,
+    consolidate_wanted,
+    request_consolidation,
+)
 from routing.operations.deciding import (
     Dossier,
     assign_task,
@@ -44,10 +50,12 @@ from routing.operations.policies import (
 from routing.operations.proposals import ProposalSettled, accept_proposal, dismiss_proposal, propose_rules
 from routing.operations.question import embed_question
 from routing.operations.shadows import report_shadow
+from routing.operations.skills import proven_by
 from routing.operations.usage import record_usage
 
 __all__ = [
     "CONSUMER",
+    "AlreadyConsolidating",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",
@@ -69,6 +77,8 @@ __all__ = [
     "close_hops",
     "compare_versions",
     "complete_delegation",
+    "consolidate",
+    "consolidate_wanted",
     "create_pattern",
     "create_policy",
     "create_version",
@@ -89,6 +99,7 @@ __all__ = [
     "load_policy",
     "open_dossier",
     "propose_rules",
+    "proven_by",
     "read_policy",
     "record_imported",
     "record_usage",
@@ -97,6 +108,7 @@ __all__ = [
     "reject_delegation",
     "rename_lessons",
     "report_shadow",
+    "request_consolidation",
     "reset_attention",
     "roll_back",
     "route_task",

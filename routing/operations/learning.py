@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Max, When
+from django.db.models import Case, F, Max, Q, When
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -27,6 +27,7 @@ NEWEST = 20_000  # examples in process; beyond that pgvector answers (routing.md
 FEWEST = 20  # before this many confirmed episodes the lessons themselves are enough
 GROWTH = 0.25
 KEPT_STATES = 3
+FORMER = "lexical"  # the kind of states that were fitted to words alone
 BATCH = 500
 
 
@@ -164,7 +165,8 @@ def _keep(number: int, arrays: bytes, metrics: dict[str, Any]) -> LearnedState |
     except IntegrityError:
         log.info("Another process has fitted state %s already; this fit is dropped.", number)
         return None
-    LearnedState.objects.exclude(kind=STATE, number__gt=number - KEPT_STATES).delete()
+    old = Q(kind=STATE, number__lte=number - KEPT_STATES) | Q(kind=FORMER)
+    LearnedState.objects.filter(old).delete()
     return state
 
 

@@ -17,10 +17,13 @@ from instances.models import Instance
 from projects.models import Project
 from routing.learning.memory import Memory
 from routing.models import Decision, PolicyVersion
+from routing.operations.patterns import read_patterns
 from routing.operations.remembering import STATE, Learned, catch_up, read_attention, read_model
+from routing.operations.skills import read_skills
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Door, Roster, TaskView
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
+from routing.strategies import PatternBook, Proven
 from tasks.models import Task
 
 log = logging.getLogger(__name__)
@@ -37,10 +40,12 @@ QUESTIONS = (
     "SELECT MAX(updated_at) FROM episode_judgements",
     "SELECT MAX(weighed_at) FROM episode_judgements",
     "SELECT MAX(weighed_at) FROM attention_weights",
+    "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM routing_patterns WHERE is_active",
+    "SELECT MAX(number) FROM learned_states WHERE kind = 'skills'",
 )
-# what each column of the answers speaks of
-COLUMNS = (
-    *["places"] * 6, *["policy"] * 2, *["challenger"] * 2, "model", *["lessons"] * 2, "attention",
+COLUMNS = (  # what each column of the answers speaks of
+    *["places"] * 6, *["policy"] * 2, *["challenger"] * 2, "model", *["lessons"] * 2, "attention", *["patterns"] * 3,
+    "skills",
 )  # fmt: skip
 
 
@@ -53,6 +58,8 @@ class Knowledge:
     policy: PolicyView = field(default_factory=PolicyView)
     challenger: PolicyView | None = None
     memory: Memory = field(default_factory=Memory)
+    patterns: PatternBook = field(default_factory=PatternBook)
+    proven: Proven = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,10 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
         attention = read_attention() if changed & {"model", "attention"} else learned.memory.attention
         learned = replace(learned, memory=replace(learned.memory, attention=attention))
         knowledge = replace(knowledge, memory=learned.memory)
+    if "patterns" in changed:
+        knowledge = replace(knowledge, patterns=read_patterns())
+    if "skills" in changed:
+        knowledge = replace(knowledge, proven=read_skills())
     return _Kept(knowledge, stamps, learned)
 
 
@@ -171,6 +182,7 @@ def view_of(version: PolicyVersion) -> PolicyView:
     return PolicyView(
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
         threshold=version.thresholds.get("confidence", DEFAULT_THRESHOLD),
+        explore=version.thresholds.get("explore", 0.0),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("routing", "0007_policy"),
+        ("routing", "0008_patterns"),
     ]
 
     operations = [
