@@ -140,6 +140,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Feedback", "thumbs_up_down", "admin:feedback_taskfeedback_changelist"),
             ("Lessons", "school", "admin:routing_episodejudgement_changelist"),
             ("Learned states", "model_training", "admin:routing_learnedstate_changelist"),
+            ("Attention", "tune", "admin:routing_attentionweight_changelist"),
         ),
         _group(
             "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
