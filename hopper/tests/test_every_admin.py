@@ -17,7 +17,7 @@ from hopper.events.models import Event
 from hopper.tests.forms import filled_in, said_by, send
 from hopper.tests.refusals import nothing_stored
 from routing.models import Decision, EmbeddingUsage, Episode, LearnedState, PolicyVersion, Proposal, ShadowChoice
-from routing.operations import backtest_version, create_policy, create_version, embed_waiting
+from routing.operations import backtest_version, consolidate, create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, escalate_tasks, submit_task
 
@@ -52,6 +52,7 @@ def house(admin_client):
     LearnedState.objects.get_or_create(kind="lexical", number=1, defaults={"arrays": b"", "metrics": {}})
     EmbeddingUsage.objects.create(day=date(2026, 11, 21), model="text-embedding-3-small/1536")
     Group.objects.create(name="operators")
+    consolidate()
     for _ in range(2):
         submit_task(title="Draw the map", actor="ada")
     escalate_tasks()

@@ -4,6 +4,12 @@ from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
 from routing.operations.backtests import backtest_version, why_untested
 from routing.operations.chains import chain_of
+from routing.operations.consolidating import (
+    AlreadyConsolidating,
+    consolidate,
+    consolidate_wanted,
+    request_consolidation,
+)
 from routing.operations.deciding import (
     Dossier,
     assign_task,
@@ -43,10 +49,12 @@ from routing.operations.policies import (
 from routing.operations.proposals import ProposalSettled, accept_proposal, dismiss_proposal, propose_rules
 from routing.operations.question import embed_question
 from routing.operations.shadows import report_shadow
+from routing.operations.skills import proven_by
 from routing.operations.usage import record_usage
 
 __all__ = [
     "CONSUMER",
+    "AlreadyConsolidating",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",
@@ -68,6 +76,8 @@ __all__ = [
     "close_hops",
     "compare_versions",
     "complete_delegation",
+    "consolidate",
+    "consolidate_wanted",
     "create_pattern",
     "create_policy",
     "create_version",
@@ -88,6 +98,7 @@ __all__ = [
     "load_policy",
     "open_dossier",
     "propose_rules",
+    "proven_by",
     "read_policy",
     "record_imported",
     "record_usage",
@@ -95,6 +106,7 @@ __all__ = [
     "refit_if_due",
     "reject_delegation",
     "report_shadow",
+    "request_consolidation",
     "roll_back",
     "route_task",
     "route_waiting",

@@ -9,7 +9,7 @@ from routing.operations import loading
 from routing.policy.decide import decide
 from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
-from routing.strategies import Boost, Capability, Learned, Velocity, Workload
+from routing.strategies import Boost, Capability, Learned, Patterns, Velocity, Workload
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,18 @@ class Dossier:
     @property
     def strategies(self) -> Sequence[Strategy]:
         return (
-            Capability(use_mentions=not self.memory.is_fitted), Learned(self.memory), Workload(self.workload),
-            Velocity(), Boost(),
+            Capability(use_mentions=not self.memory.is_fitted, proven=self.knowledge.proven), Learned(self.memory),
+            Workload(self.workload), Velocity(), Boost(),
         )  # fmt: skip
 
     def decide(self, view: TaskView) -> tuple[Choice, float]:
         """Return the choice and the milliseconds it took; of equals the one whose turn is longest ago goes first."""
         begun = time.perf_counter()
-        choice = decide(view, self.knowledge.roster, self.policy, self.strategies)
+        patterns = Patterns(self.knowledge.patterns.matching(view))
+        case = view, self.knowledge.roster, self.policy, (*self.strategies, patterns)
+        choice = decide(*case, quarantined=patterns.quarantined)
         if choice.is_routed and len(choice.tied) > 1:
-            order = loading.last_chosen(choice.tied)
-            choice = decide(view, self.knowledge.roster, self.policy, self.strategies, order=order)
+            choice = decide(*case, quarantined=patterns.quarantined, order=loading.last_chosen(choice.tied))
         return choice, (time.perf_counter() - begun) * 1000
 
 

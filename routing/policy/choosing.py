@@ -11,6 +11,7 @@ from routing.policy.types import Choice, Ranked
 
 SHOWN = 20
 FORBIDDEN_SHOWN = 5
+LEADERS = {"capability": "capability", "learned": "learned", "pattern": "learned"}  # who a factor decides for
 DIGITS = 9  # shares that differ by less are equal
 
 
@@ -87,9 +88,10 @@ def _leader(case: Case, numbers: Sequence[int]) -> str:
         return "rules"
     leads = {"capability": 0.0}
     for say in case.says:
-        if say.factor in ("capability", "learned"):
+        if name := LEADERS.get(say.factor):
             rival = say.odds[numbers[1]] if len(numbers) > 1 else 0.0
-            leads[say.factor] = case.policy.weight(say.factor) * float(say.odds[numbers[0]] - rival)
+            lead = case.policy.weight(say.factor) * float(say.odds[numbers[0]] - rival)
+            leads[name] = leads.get(name, 0.0) + lead
     return max(leads, key=lambda name: leads[name])
 
 
