@@ -19,10 +19,10 @@ from tasks.tests.factories import TaskFactory
 pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 LISTS = [
     "/tasks", "/tasks/ready", "/tasks/search?q=task", "/projects", "/projects/active", "/instances", "/instances/tree",
-    "/instances/root/children", "/instances/root/descendants", "/decisions", "/episodes", "/patterns", "/memory/patterns", "/policies",
+    "/instances/root/children", "/instances/root/descendants", "/decisions", "/episodes", "/patterns", "/policies",
     "/proposals", "/delegations", "/feedback", "/events", "/review", "/tasks/hub/dependencies", "/tasks/hub/timeline",
     "/tasks/hub/external-mappings", "/tasks/at-risk", "/instances/tree?root=root&depth=1", "/instances/root/hierarchy",
-    "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
+    "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats", "/memory/patterns",
 ]  # fmt: skip
 WITHOUT_ROWS = {
     "/instances/root/hierarchy", "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
