@@ -138,15 +138,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "Decisions", ("Decisions", "alt_route", "admin:routing_decision_changelist"),
             ("Episodes", "history", "admin:routing_episode_changelist"),
             ("Feedback", "thumbs_up_down", "admin:feedback_taskfeedback_changelist"),
+            ("Lessons", "school", "admin:routing_episodejudgement_changelist"),
+            ("Learned states", "model_training", "admin:routing_learnedstate_changelist"),
+            ("Attention", "tune", "admin:routing_attentionweight_changelist"),
         ),
-        _learned(),
-        _group(
-            "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
-            ("Versions and rules", "checklist", "admin:routing_policyversion_changelist"),
-            ("Proposed rules", "lightbulb", "admin:routing_proposal_changelist"),
-            ("Backtests", "replay", "admin:routing_backtest_changelist"),
-            ("Shadow choices", "contrast", "admin:routing_shadowchoice_changelist"),
-        ),
+        _policy(),
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("Deliveries", "local_shipping", "admin:events_delivery_changelist"),
@@ -157,10 +153,13 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _learned() -> dict[str, Any]:
+def _policy() -> dict[str, Any]:
     return _group(
-        "Memory", ("Lessons", "school", "admin:routing_episodejudgement_changelist"),
-        ("Learned states", "model_training", "admin:routing_learnedstate_changelist"),
+        "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
+        ("Versions and rules", "checklist", "admin:routing_policyversion_changelist"),
+        ("Proposed rules", "lightbulb", "admin:routing_proposal_changelist"),
+        ("Backtests", "replay", "admin:routing_backtest_changelist"),
+        ("Shadow choices", "contrast", "admin:routing_shadowchoice_changelist"),
         ("Patterns", "pattern", "admin:routing_pattern_changelist"),
         ("Consolidations", "nightlight", "admin:routing_consolidationrun_changelist"),
     )  # fmt: skip

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=models.Model)
 LOW_CONFIDENCE = 0.6
+LESSON = [
+    "right_project", "reliability", "updated_at", "episode__strategy", "episode__task__title",
+    "episode__task__description", "episode__task__tags",
+]  # fmt: skip
 
 
 class ScopedByProject(models.QuerySet[Row]):
@@ -137,6 +141,10 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         """Judgements made or changed after the moment, oldest first."""
         return self.filter(updated_at__gt=moment).order_by("updated_at", "pk")
 
+    def weighed_after(self, moment: datetime) -> Self:
+        """Judgements whose vote was found right or wrong after the moment, oldest first."""
+        return self.filter(weighed_at__gt=moment).order_by("weighed_at", "pk")
+
     def outcomes(self) -> models.QuerySet[Any, dict[str, Any]]:
         """One dict per judgement: where the task belonged and went, and what it was; private tasks are left out."""
         private = Instance.objects.private().values("pk")
@@ -152,10 +160,12 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
 
     def with_text(self) -> Self:
         """Judgements with the task whose text they teach, in the same query."""
-        return self.select_related("episode__task").only(
-            "right_project", "reliability", "updated_at", "episode__task__title", "episode__task__description",
-            "episode__task__tags",
-        )  # fmt: skip
+        return self.select_related("episode__task").only(*LESSON)
+
+    def with_meaning(self) -> Self:
+        """Judgements with their text and its stored vector, in the same query."""
+        vector = [f"episode__task__meaning__{name}" for name in ("model", "content_hash", "embedding")]
+        return self.select_related("episode__task__meaning").only(*LESSON, *vector)
 
 
 class TaskEmbeddingQuerySet(models.QuerySet["TaskEmbedding"]):

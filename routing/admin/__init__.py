@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
@@ -12,6 +13,7 @@ from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, link_to, percent
 from routing import operations
 from routing.admin import memory, policies  # noqa: F401  register their pages
 from routing.models import (
+    AttentionWeight,
     Decision,
     Delegation,
     Duplicate,
@@ -146,6 +148,34 @@ class LearnedStateAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         return super().get_queryset(request).defer("arrays")
+
+
+@admin.register(AttentionWeight)
+class AttentionWeightAdmin(ReadOnlyAdmin):
+    """How much each expert of the learned factor counts, and what it counted before."""
+
+    list_display = ["factor", "counts", "scope", "weighed_at", "reset_at"]
+    search_fields = ["factor"]
+    fields = ["scope", "factor", "weight", "weighed_at", "reset_at", "course"]
+    ordering = ["-weight", "factor"]
+    actions = ["reset"]
+
+    @display(description="Weight", ordering="weight")
+    def counts(self, row: AttentionWeight) -> str:
+        return f"{row.weight:.2f}"
+
+    @display(description="History, newest first")
+    def course(self, row: AttentionWeight) -> SafeString:
+        lines = [(entry["at"], f"{entry['weight']:.2f}", entry["by"]) for entry in row.history]
+        return format_html_join("", "<div>{}: {} ({})</div>", lines)
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("routing.change_attentionweight")
+
+    @admin.action(description="Reset all to the fit's own weights", permissions=["reset"])
+    def reset(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        operations.reset_attention(actor=request.user.get_username())
+        self.message_user(request, "The weights are those of the fit; only feedback from now on will move them.")
 
 
 @admin.register(Delegation)

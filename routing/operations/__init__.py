@@ -2,6 +2,7 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
+from routing.operations.attention import reset_attention
 from routing.operations.backtests import backtest_version, why_untested
 from routing.operations.chains import chain_of
 from routing.operations.consolidating import (
@@ -31,7 +32,7 @@ from routing.operations.hops import (
     reject_delegation,
     settle_delegations,
 )
-from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
+from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due, rename_lessons
 from routing.operations.life import activate_version, load_policy, roll_back, start_shadow, stop_shadow
 from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
@@ -105,8 +106,10 @@ __all__ = [
     "refit",
     "refit_if_due",
     "reject_delegation",
+    "rename_lessons",
     "report_shadow",
     "request_consolidation",
+    "reset_attention",
     "roll_back",
     "route_task",
     "route_waiting",

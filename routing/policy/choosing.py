@@ -114,6 +114,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "review": case.verdict.review,
         "changed_by": list(case.verdict.changed_by),
         "neighbours": list(said.neighbours) if said else [],
+        "experts": dict(said.experts) if said else {},
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
         "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),
     }
