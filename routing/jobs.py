@@ -8,6 +8,8 @@ from django.utils import timezone
 from routing import operations
 from tasks.models import Task
 
+MINUTES = {"soft_time_limit": 840, "time_limit": 890}  # a run that takes longer counts as killed
+
 
 @shared_task(name="routing.route_task")
 def route_task(task_id: str) -> None:
@@ -48,7 +50,7 @@ def refit() -> int | None:
     return state.number if state else None
 
 
-@shared_task(name="routing.consolidate")
+@shared_task(name="routing.consolidate", **MINUTES)
 def consolidate() -> int | None:
     """Consolidate what was learned, unless another run is at it."""
     try:
@@ -57,7 +59,7 @@ def consolidate() -> int | None:
         return None
 
 
-@shared_task(name="routing.consolidate_wanted")
+@shared_task(name="routing.consolidate_wanted", **MINUTES)
 def consolidate_wanted() -> int | None:
     """Do the consolidation that somebody has asked for."""
     try:

@@ -200,7 +200,7 @@ class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):
     def public(self, private_projects: Collection[str]) -> Self:
         """Patterns that name neither such a project nor an instance of a person or a family."""
         named = Q(target_project__in=private_projects) | Q(target_instance__in=Instance.objects.private().values("pk"))
-        return self.exclude(named & (Q(target_project__isnull=False) | Q(target_instance__isnull=False)))
+        return self.exclude(named)
 
     def learned(self) -> Self:
         """Patterns that Hopper found itself."""
