@@ -146,9 +146,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("Deliveries", "local_shipping", "admin:events_delivery_changelist"),
-            ("Embedding usage", "payments", "admin:routing_embeddingusage_changelist"),
-            ("API keys", "key", "admin:common_apikey_changelist"), ("Users", "person", "admin:auth_user_changelist"),
-            ("Groups", "group", "admin:auth_group_changelist"),
+            ("Embedding usage", "payments", "admin:routing_embeddingusage_changelist"), *_ACCESS,
         ),
     ]  # fmt: skip
 
@@ -163,6 +161,12 @@ def _policy() -> dict[str, Any]:
         ("Patterns", "pattern", "admin:routing_pattern_changelist"),
         ("Consolidations", "nightlight", "admin:routing_consolidationrun_changelist"),
     )  # fmt: skip
+
+
+_ACCESS = (
+    ("API keys", "key", "admin:common_apikey_changelist"), ("Users", "person", "admin:auth_user_changelist"),
+    ("Groups", "group", "admin:auth_group_changelist"),
+)  # fmt: skip
 
 
 def _every_morning() -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Memory:
         of["neighbours"][:] = np.log(votes)
         of["centroids"][:] = _spread(model.by_centroid(reading.features, values), votes)
         of["recent"][:] = self._recently
-        near = (words,)
+        near: tuple[Near, ...] = (words,)
         if margins is not None:
             of["linear"][:] = _spread(log_softmax(MARGIN_SCALE * margins), votes)
         if meaning is not None:
@@ -146,7 +146,8 @@ class Memory:
 
     def _describe(self, views: tuple[Near, ...]) -> tuple[dict[str, Any], ...]:
         """Return who voted, as evidence: the nearest of every view, once each."""
-        recall, found = self._recall, {}
+        recall = self._recall
+        found: dict[int, dict[str, Any]] = {}
         for near in views:
             for n, cosine in zip(near.numbers.tolist(), near.cosines.tolist(), strict=True):
                 place = recall.places[recall.labels[n]]
@@ -165,7 +166,7 @@ class Memory:
         for n in top:
             lesson = tail.lessons[n]
             trust = self.trust.get(lesson.episode, lesson.reliability)
-            weights[str(lesson.project)] += trust * float(np.exp((cosines[n] - NEAR_ENOUGH) / SHARPNESS))  # type: ignore[assignment]
+            weights[str(lesson.project)] += trust * float(np.exp((cosines[n] - NEAR_ENOUGH) / SHARPNESS))
         total = weights.total() + 1.0
         shares = np.array(list(weights.values())) / total
         voters = [(tail.lessons[n], float(cosines[n])) for n in top]

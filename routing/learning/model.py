@@ -121,7 +121,7 @@ class Model:
         ends = np.cumsum(lengths)
         places = np.arange(int(lengths.sum())) + np.repeat(begins - (ends - lengths), lengths)
         shares = a.values[places].astype(np.float64) * np.repeat(weights, lengths)
-        return np.bincount(a.rows[places], weights=shares, minlength=len(a.labels))
+        return np.asarray(np.bincount(a.rows[places], weights=shares, minlength=len(a.labels)), np.float64)
 
     def margins(self, features: Ints, values: Doubles, meaning: Reals | None) -> Doubles | None:
         """Return the linear model's margin for every place, shape (C,), or None without one."""
@@ -139,7 +139,8 @@ class Model:
 
     def by_meaning(self, meaning: Reals) -> Doubles:
         """Return the log-shares of the places by the centroids of their meanings, shape (C,)."""
-        return log_softmax(CENTROID_SCALE * (meaning @ self.arrays.centroids_meaning.astype(np.float32)))
+        near = meaning @ self.arrays.centroids_meaning.astype(np.float32)
+        return log_softmax(CENTROID_SCALE * near.astype(np.float64))
 
     def is_known(self, familiarity: float) -> bool:
         """Tell whether the familiarity passes the gate that confirmed examples pass."""

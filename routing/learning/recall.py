@@ -49,7 +49,7 @@ class Near:
 class Tail:
     """The lessons since the fit as arrays: T lessons, P features."""
 
-    def __init__(self, lessons: Sequence[Lesson], weights: Doubles | None, dimensions: int) -> None:
+    def __init__(self, lessons: Sequence[Lesson], weights: NDArray[Any] | None, dimensions: int) -> None:
         self.lessons = [lesson for lesson in lessons if lesson.project and len(lesson.reading.features)]
         readings = [lesson.reading for lesson in self.lessons]
         sizes = [len(reading.features) for reading in readings]
@@ -68,7 +68,8 @@ class Tail:
         """Return how much each lesson shares with the text, shape (T,)."""
         dense = np.zeros(SIZE)
         dense[features] = values
-        return np.bincount(self._rows, dense[self._features] * self._values, len(self.lessons))
+        shared = dense[self._features] * self._values
+        return np.asarray(np.bincount(self._rows, shared, len(self.lessons)), np.float64)
 
     def meaning_cosines(self, meaning: Reals) -> Doubles:
         """Return how near each lesson's meaning is, shape (T,)."""

@@ -101,7 +101,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
     shown[numbers] = True
     said = case.said_learned
     unknown = [name for name in case.verdict.votes if name not in case.roster.index]
-    forbidden = [case.roster.index[name] for name in case.verdict.forbidden if name in case.roster.index]
+    forbidden = [case.roster.index[name] for name in case.filtered.forbidden]
     return {
         "known": is_known,
         "elsewhere": round(belief.elsewhere, 4),

@@ -16,13 +16,15 @@ NAMED = 50  # of the removed are told by name
 class Filtered:
     """`kept` marks the candidates that remain; `unfit` those that lack a skill, so the task cannot be theirs.
 
-    `counts` says how many fell to which filter, `removed` to which some of them did, by name.
+    `counts` says how many fell to which filter, `removed` to which some of them did, by name. `forbidden` are those
+    that nothing but a rule removed.
     """
 
     kept: NDArray[np.bool_]
     unfit: NDArray[np.bool_]
     counts: dict[str, int]
     removed: dict[str, str]
+    forbidden: tuple[str, ...] = ()
 
 
 def filter_candidates(
@@ -61,10 +63,11 @@ def filter_candidates(
         lacking = roster.levels.get(skill, np.zeros(len(roster), np.int8)) < level
         unfit |= lacking
         remove(lacking, f"lacks {skill} at level {level}")
+    forbidden = tuple(name for name in verdict.forbidden if name in roster.index and kept[roster.index[name]])
     for project, rule in verdict.forbidden.items():
         if project in roster.index:
             remove(_only(roster, roster.index[project]), f"forbidden by rule {rule!r}")
-    return Filtered(kept, unfit, counts, removed)
+    return Filtered(kept, unfit, counts, removed, forbidden)
 
 
 def _only(roster: Roster, number: int) -> NDArray[np.bool_]:

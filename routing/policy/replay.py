@@ -39,7 +39,8 @@ def replay_with(evidence: Mapping[str, Any], policy: PolicyView, verdict: Verdic
     if not kept.any():
         return Choice("abstained", 0.0, "Nobody can take it: the rules forbid everyone.", "rules",
                       threshold=policy.threshold)  # fmt: skip
-    filtered = Filtered(kept, np.zeros(len(roster), bool), dict(evidence["filtered"]), dict(evidence["removed"]))
+    filtered = Filtered(kept, np.zeros(len(roster), bool), dict(evidence["filtered"]), dict(evidence["removed"]),
+                        tuple(name for name in odds if name in verdict.forbidden))  # fmt: skip
     order = {name: float(number) for number, name in enumerate(odds)}
     says = list(_says(evidence, odds, shown))
     return choose(Case(roster, policy, verdict, filtered, says, others=evidence["others"], order=order,
