@@ -19,6 +19,7 @@ def pytest_configure():
     Argon2 is slow on purpose, and WhiteNoise looks up all static files anew for every test client.
     """
     settings.EMBEDDINGS_PROVIDER, settings.EMBEDDINGS_MODEL = "hashing", ""
+    settings.LLM_MODEL = settings.SAGE = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
 
