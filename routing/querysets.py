@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
-from django.db.models import Avg, Count, F, Q
+from django.db.models import Avg, Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import JSONObject, TruncDate
 
 from hopper.common.db.clock import Now
@@ -15,6 +15,7 @@ from tasks.models import Task
 
 if TYPE_CHECKING:
     from routing.models import (
+        AdviserQuestion,
         Decision,
         Delegation,
         Duplicate,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         EpisodeJudgement,
         Pattern,
         Policy,
+        Proposal,
         TaskEmbedding,
     )
 
@@ -202,3 +204,44 @@ class PolicyQuerySet(models.QuerySet["Policy"]):
     def for_principal(self, principal: Any) -> Self:
         """Policies that the principal may see: they say who gets what everywhere, so a limited key sees none."""
         return self.none() if principal.instances or principal.projects else self.all()
+
+
+class QuestionQuerySet(models.QuerySet["AdviserQuestion"]):
+    """Questions to advisers; chain the questions like filters."""
+
+    def open(self) -> Self:
+        """Questions that wait for their answer."""
+        return self.filter(state=self.model.State.ASKED)
+
+    def answered(self) -> Self:
+        """Questions whose answer names a place."""
+        return self.filter(state=self.model.State.ANSWERED)
+
+    def overdue(self, now: datetime) -> Self:
+        """Questions whose time is up, the oldest first."""
+        return self.open().filter(deadline__lte=now).order_by("deadline", "pk")
+
+    def judged(self, judgements: Any) -> Self:
+        """Answered questions whose task was judged since, each with its `truth`, newest first.
+
+        `judgements` are those that know the true destination.
+        """
+        told = judgements.filter(episode__task=OuterRef("task")).order_by("-judged_at", "-pk")
+        known = self.answered().annotate(truth=Subquery(told.values("right_project")[:1]))
+        return known.filter(truth__isnull=False).order_by("-answered_at", "-pk")
+
+
+class ProposalQuerySet(models.QuerySet["Proposal"]):
+    """Proposals of advisers; chain the questions like filters."""
+
+    def open(self) -> Self:
+        """Proposals that are being made or wait for a person."""
+        return self.filter(state__in=self.model.OPEN)
+
+    def of_task(self, task: Any) -> Self:
+        """The proposals for one task, newest first."""
+        return self.filter(task=task).order_by("-created_at", "-pk")
+
+    def for_principal(self, principal: Any) -> Self:
+        """Proposals for tasks that the principal may see."""
+        return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))

@@ -1,5 +1,6 @@
 """Decisions, their history, what was learned from it, and what is written down as policy."""
 
+from routing.models.advice import AdviserQuestion, Proposal
 from routing.models.decision import DecidedBy, Decision
 from routing.models.delegation import Delegation
 from routing.models.duplicate import Duplicate
@@ -8,9 +9,11 @@ from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import LearnedState
 from routing.models.pattern import Pattern
 from routing.models.policy import Policy, PolicyVersion
-from routing.models.usage import EmbeddingUsage
+from routing.models.usage import AdviserUsage, EmbeddingUsage
 
 __all__ = [
+    "AdviserQuestion",
+    "AdviserUsage",
     "DecidedBy",
     "Decision",
     "Delegation",
@@ -24,5 +27,6 @@ __all__ = [
     "PatternEmbedding",
     "Policy",
     "PolicyVersion",
+    "Proposal",
     "TaskEmbedding",
 ]
