@@ -272,6 +272,9 @@ LLM_DAILY_BUDGET = env.whole("LLM_DAILY_BUDGET", default=0)
 # Whose key answers as the sage, and for how long it is waited for before a person has to.
 SAGE = env.text("SAGE")
 SAGE_SECONDS = env.whole("SAGE_SECONDS", default=3600, minimum=1)
+if LLM_MODEL or SAGE:
+    CONSUMERS["task.review_requested"] = [*CONSUMERS["task.review_requested"], "advice"]
+    CONSUMERS["advice.wanted"] = ["advice"]
 
 # -- API ----------------------------------------------------------------------------------------------------
 

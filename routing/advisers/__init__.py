@@ -11,7 +11,7 @@ from routing.advisers.base import Advice, AdviceFailed, Adviser, Option, Questio
 from routing.advisers.llm import LLM, Configuration
 from routing.advisers.sage import Sage
 
-__all__ = ["Advice", "AdviceFailed", "Adviser", "Option", "Question", "Usage", "get_llm", "in_order"]
+__all__ = ["LLM", "Advice", "AdviceFailed", "Adviser", "Option", "Question", "Usage", "get_llm", "in_order"]
 
 ASKS = {"hybrid": ("llm", "sage"), "llm": ("llm",), "sage": ("sage",), "learned": (), "rules": ()}
 _one_at_a_time = threading.Lock()

@@ -9,7 +9,7 @@ from hopper.common.errors import HopperError
 LONGEST_REASON = 500
 LONGEST_TITLE = 500
 LONGEST_DESCRIPTION = 4_000
-LONGEST_ABOUT = 300
+LONGEST_EXAMPLE = 200
 MOST_EXAMPLES = 3
 
 
@@ -29,7 +29,6 @@ class Option:
     """A candidate without its name; `examples` are titles of confirmed tasks of its that are near to this one."""
 
     key: str
-    about: str = ""
     tags: tuple[str, ...] = ()
     capabilities: Mapping[str, int] = field(default_factory=dict)
     load: int = 0
@@ -38,9 +37,9 @@ class Option:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "id": self.key, "about": self.about[:LONGEST_ABOUT], "tags": list(self.tags),
+            "id": self.key, "tags": list(self.tags),
             "capabilities": dict(self.capabilities), "load": self.load, "capacity": self.capacity,
-            "similar_tasks": [title[:LONGEST_ABOUT] for title in self.examples[:MOST_EXAMPLES]],
+            "similar_tasks": [title[:LONGEST_EXAMPLE] for title in self.examples[:MOST_EXAMPLES]],
         }  # fmt: skip
 
 

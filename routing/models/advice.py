@@ -49,10 +49,11 @@ class AdviserQuestion(Timestamped, Versioned):
     state = models.CharField(max_length=20, choices=State.choices, default=State.ASKED, db_default=State.ASKED)
     asked_at = models.DateTimeField()
     deadline = models.DateTimeField()
-    choice = models.CharField(max_length=100, null=True)
-    confidence = models.FloatField(null=True)
+    choice = models.CharField(max_length=100, null=True, blank=True)
+    confidence = models.FloatField(null=True, blank=True)
+    rivals = models.FloatField(default=1.0, db_default=1.0, help_text="Between how many places Hopper was in doubt.")
     reason = models.CharField(max_length=500, blank=True, default="", db_default="")
-    answered_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
 
     objects = QuestionQuerySet.as_manager()
 
@@ -113,7 +114,7 @@ class Proposal(Timestamped, Versioned):
     content = _json(dict)
     model = models.CharField(max_length=100)
     asked_by = models.CharField(max_length=200)
-    settled_by = models.CharField(max_length=200, null=True)
+    settled_by = models.CharField(max_length=200, null=True, blank=True)
 
     objects = ProposalQuerySet.as_manager()
 
@@ -121,11 +122,11 @@ class Proposal(Timestamped, Versioned):
         db_table = "advice_proposals"
         constraints = [
             models.UniqueConstraint(
-                name="one_open_proposal_of_a_kind", fields=["task", "kind"], condition=Q(state__in=["asked", "proposed"])
+                name="one_open_proposal_of_a_kind",
+                fields=["task", "kind"],
+                condition=Q(state__in=["asked", "proposed"]),
             ),
-            models.CheckConstraint(
-                name="proposal_kind_is_known", condition=Q(kind__in=["tags", "effort", "subtasks"])
-            ),
+            models.CheckConstraint(name="proposal_kind_is_known", condition=Q(kind__in=["tags", "effort", "subtasks"])),
             models.CheckConstraint(
                 name="proposal_state_is_known",
                 condition=Q(state__in=["asked", "proposed", "accepted", "dismissed", "failed"]),

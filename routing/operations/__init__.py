@@ -2,6 +2,7 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
+from routing.operations.advising import advise_on, advise_waiting
 from routing.operations.chains import chain_of
 from routing.operations.deciding import (
     Dossier,
@@ -36,6 +37,7 @@ from routing.operations.policies import (
     delete_version,
     load_policy,
 )
+from routing.operations.proposing import ask_for_advice, settle_proposal
 from routing.operations.question import embed_question
 from routing.operations.usage import record_usage
 
@@ -49,6 +51,9 @@ __all__ = [
     "Tally",
     "accept_delegation",
     "activate_version",
+    "advise_on",
+    "advise_waiting",
+    "ask_for_advice",
     "assign_task",
     "cancel_delegation",
     "chain_of",
@@ -84,6 +89,7 @@ __all__ = [
     "route_waiting",
     "settle_delegations",
     "settle_duplicate",
+    "settle_proposal",
     "split_task",
     "suggest_for",
     "suggest_twin",

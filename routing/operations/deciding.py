@@ -15,6 +15,7 @@ from projects.models import Project
 from routing.models import Decision, Episode, LearnedState, PolicyVersion
 from routing.models.decision import DecidedBy
 from routing.operations import loading
+from routing.operations.counsel import with_counsels
 from routing.operations.dossier import Dossier, open_dossier
 from routing.operations.evidence import SHOWN_TO_PEOPLE, evidence_of, shown_load
 from routing.operations.handing import hand_down
@@ -55,8 +56,8 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
     if task.status != Task.Status.PENDING:
         raise TaskNotPending(f"The task is {task.status}; only a pending task is routed.", status=task.status)
     now = now or timezone.now()
-    dossier = open_dossier()
     view = loading.view_of_task(task, now=now)
+    dossier = with_counsels(open_dossier(), task=task, view=view)
     choice, milliseconds = dossier.decide(view)
     decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
     if Instance.objects.may_hand_down(decision.instance_id):

@@ -4,12 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from django.conf import settings
+
 from routing.learning.memory import Memory
 from routing.operations import loading
 from routing.policy.decide import decide
 from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
-from routing.strategies import Boost, Capability, Learned, Velocity, Workload
+from routing.strategies import Advised, Boost, Capability, Counsel, Learned, Velocity, Workload
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Dossier:
     knowledge: loading.Knowledge = field(default_factory=loading.Knowledge)
     workload: dict[str, int] = field(default_factory=dict)
     milliseconds: float = 0.0
+    counsels: Sequence[Counsel] = ()
 
     @property
     def policy(self) -> PolicyView:
@@ -30,9 +33,10 @@ class Dossier:
 
     @property
     def strategies(self) -> Sequence[Strategy]:
+        learned = () if settings.ROUTING_STRATEGY == "rules" else (Learned(self.memory),)
         return (
-            Capability(use_mentions=not self.memory.is_fitted), Learned(self.memory), Workload(self.workload),
-            Velocity(), Boost(),
+            Capability(use_mentions=not self.memory.is_fitted), *learned, Workload(self.workload), Velocity(), Boost(),
+            *(Advised(counsel) for counsel in self.counsels),
         )  # fmt: skip
 
     def decide(self, view: TaskView) -> tuple[Choice, float]:

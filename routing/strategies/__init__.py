@@ -1,7 +1,8 @@
 """The ways to score a candidate; each is one factor of the decision."""
 
+from routing.strategies.advice import Advised, Counsel
 from routing.strategies.capability import Boost, Capability
 from routing.strategies.learned import Learned
 from routing.strategies.load import Velocity, Workload
 
-__all__ = ["Boost", "Capability", "Learned", "Velocity", "Workload"]
+__all__ = ["Advised", "Boost", "Capability", "Counsel", "Learned", "Velocity", "Workload"]
