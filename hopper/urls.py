@@ -20,7 +20,11 @@ urlpatterns = [
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
     path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
     path("admin/", admin.site.urls),
-    re_path(r"^api/v1/review/(?P<pk>[^/]+)/?$", ReviewViewSet.as_view({"post": "answer"}), name="review-answer"),
+    re_path(
+        r"^api/v1/review/(?P<pk>[^/]+)/?$",
+        ReviewViewSet.as_view({"get": "retrieve", "post": "answer"}),
+        name="review-answer",
+    ),
     path("api/v1/", include(router.urls)),
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]), name="schema"),
     path(

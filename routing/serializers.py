@@ -7,7 +7,7 @@ from hopper.common.rest.serializers import (
     StrictModelSerializer,
     StrictSerializer,
 )
-from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion
+from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion, Proposal
 
 
 class DecisionSerializer(LeanSerializer):
@@ -197,6 +197,18 @@ class SuggestionSerializer(serializers.Serializer):
     reasoning = serializers.CharField()
     decided_by = serializers.CharField()
     candidates = CandidateSerializer(many=True)
+
+
+class ProposalSerializer(LeanSerializer):
+    """Tags, an effort or subtasks that an adviser proposes."""
+
+    class Meta:
+        model = Proposal
+        fields = [
+            "id", "task_id", "kind", "state", "content", "model", "asked_by", "settled_by", "created_at", "updated_at",
+            "version",
+        ]  # fmt: skip
+        read_only_fields = fields
 
 
 class DecisionInput(StrictSerializer):

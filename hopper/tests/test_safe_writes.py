@@ -20,7 +20,7 @@ from hopper.tests.refusals import nothing_stored, refused
 from hopper.tests.test_roles import DOORS
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
-from routing.models import Duplicate
+from routing.models import Duplicate, Proposal
 from routing.operations import (
     accept_delegation,
     assign_task,
@@ -41,7 +41,7 @@ WORD = "zebra"  # in the texts of every body: none may be found where answers ar
 
 
 @pytest.fixture
-def house():
+def house(settings):
     """A row for each thing that can be done; returns the ids that Hopper made."""
     root, web = InstanceFactory(id="root", scope="GLOBAL"), ProjectFactory(name="web")
     ProjectFactory(name="empty")
@@ -71,7 +71,10 @@ def house():
     )
     accept_delegation(delegation=taken, actor="ada")
     cancel_delegation(delegation=hop, actor="ada")
-    return {"policy": policy.pk, "pattern": pattern.pk, "hop": hop.pk, "offer": offer.pk, "taken": taken.pk}
+    settings.LLM_MODEL = "asked-by-nobody"
+    proposal = Proposal.objects.create(task_id="waiting", kind="tags", state="proposed", model="m", asked_by="ada")
+    made = {"policy": policy, "pattern": pattern, "hop": hop, "offer": offer, "taken": taken, "proposal": proposal}
+    return {name: row.pk for name, row in made.items()}
 
 
 POSTS = [
@@ -112,6 +115,8 @@ POSTS = [
     ("/delegations/{offer}/reject", {"reason": WORD}),
     ("/delegations/{offer}/cancel", {"reason": WORD}),
     ("/delegations/{taken}/complete", {"result": {"said": WORD}}),
+    ("/tasks/placed/advice", {"kinds": ["tags"]}),
+    ("/tasks/waiting/advice/{proposal}", {"verdict": "dismiss"}),
     ("/review/doubt", {"project": "web", "reason": WORD}),
 ]  # fmt: skip
 

@@ -7,11 +7,23 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from routing.advisers.base import Advice, AdviceFailed, Adviser, Option, Question, Usage
+from routing.advisers.base import Advice, AdviceFailed, Adviser, Option, Question, Usage, one_line
 from routing.advisers.llm import LLM, Configuration
 from routing.advisers.sage import Sage
 
-__all__ = ["LLM", "Advice", "AdviceFailed", "Adviser", "Option", "Question", "Usage", "get_llm", "in_order"]
+__all__ = [
+    "LLM",
+    "Advice",
+    "AdviceFailed",
+    "Adviser",
+    "Option",
+    "Question",
+    "Sage",
+    "Usage",
+    "get_llm",
+    "in_order",
+    "one_line",
+]
 
 ASKS = {"hybrid": ("llm", "sage"), "llm": ("llm",), "sage": ("sage",), "learned": (), "rules": ()}
 _one_at_a_time = threading.Lock()

@@ -76,6 +76,11 @@ class Advice:
     reason: str = ""
 
 
+def one_line(text: str, longest: int = LONGEST_REASON) -> str:
+    """Return the text of somebody else as one line without control characters, cut."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a paid adviser was asked for; `dollars` (US) is an estimate, or None without a known price."""

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from hopper.common.fields import normalise_tag
 from hopper.common.outbound import AnswerRefused, bounded_client
-from routing.advisers.base import LONGEST_REASON, Advice, AdviceFailed, Question, Usage
+from routing.advisers.base import Advice, AdviceFailed, Question, Usage, one_line
 from routing.advisers.prompt import (
     ABSTAIN,
     EFFORTS,
@@ -86,7 +86,7 @@ class LLM:
         is_number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
         if not is_number or not 0 <= confidence <= 1:
             raise AdviceFailed("The language model gave a confidence that is no number from 0 to 1.")
-        return Advice(None if choice == ABSTAIN else choice, float(confidence), _clean(reason, LONGEST_REASON))
+        return Advice(None if choice == ABSTAIN else choice, float(confidence), one_line(reason))
 
     def propose(self, kind: str, question: Question) -> dict[str, Any]:
         """Return `{"tags": […]}`, `{"effort": "1 day"}` or `{"subtasks": [{"title", "description"}]}`.
@@ -194,11 +194,6 @@ def _tokens(count: Any) -> int:
     return count if isinstance(count, int) and 0 < count <= MOST_TOKENS else 0
 
 
-def _clean(text: str, longest: int) -> str:
-    """Return one line of text without control characters, cut."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]
-
-
 def _read_tags(answer: list[Any]) -> list[str]:
     """Return the words that are tags; what is none is left out."""
     found = []
@@ -216,7 +211,7 @@ def _read_effort(answer: str) -> str:
 
 def _read_subtasks(answer: list[Any]) -> list[dict[str, str]]:
     parts = [
-        {"title": _clean(part["title"], 200), "description": _clean(part["description"], 2_000)}
+        {"title": one_line(part["title"], 200), "description": one_line(part["description"], 2_000)}
         for part in answer[:MOST_SUBTASKS]
     ]
     if not parts or not all(part["title"] for part in parts):

@@ -2,7 +2,7 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
-from routing.operations.advising import advise_on, advise_waiting
+from routing.operations.advising import advise_on, advise_waiting, answer_as_sage, is_sage
 from routing.operations.chains import chain_of
 from routing.operations.deciding import (
     Dossier,
@@ -53,6 +53,7 @@ __all__ = [
     "activate_version",
     "advise_on",
     "advise_waiting",
+    "answer_as_sage",
     "ask_for_advice",
     "assign_task",
     "cancel_delegation",
@@ -77,6 +78,7 @@ __all__ = [
     "fetch_model",
     "get_embedder",
     "hand_down",
+    "is_sage",
     "judge_episode",
     "load_policy",
     "open_dossier",

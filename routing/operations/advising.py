@@ -13,10 +13,11 @@ from django.core.cache import caches
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from hopper.common.errors import HopperError
+from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as events
 from hopper.events.models import Delivery
-from routing.advisers import Advice, AdviceFailed, Adviser, Question, in_order
+from projects.models import Project
+from routing.advisers import Advice, AdviceFailed, Adviser, Question, Sage, in_order, one_line
 from routing.models import AdviserQuestion
 from routing.operations import loading
 from routing.operations.budget import reserve, settle_cost
@@ -76,24 +77,31 @@ def advise_on(*, task: Task, patience: float | None = None) -> bool:
 
 def _open(task: Task, adviser: Adviser) -> tuple[AdviserQuestion, Question] | None:
     """Store the question before it is asked; None where there is none to ask, or it was asked already."""
-    dossier, view = open_dossier(), loading.view_of_task(task, now=timezone.now())
-    key = about(view, dossier)
-    if AdviserQuestion.objects.filter(task=task, adviser=adviser.kind, about=key).exists() or is_private(task):
+    known, question, told = _prepare(task, adviser)
+    if known or question is None or is_private(task):
         return None
-    choice, _ = dossier.decide(view)
-    told, options = question_of(view, choice, dossier)
-    if not is_in_doubt(choice) or not options:
-        return None
-    question = AdviserQuestion(
-        task=task, adviser=adviser.kind, model=adviser.model, about=key, dossier=digest_of(told), options=options,
-        rivals=rivals_in(choice), asked_at=timezone.now(), deadline=timezone.now() + _patience_with(adviser),
-    )  # fmt: skip
     try:
         told_of = {"task": task.pk, "adviser": adviser.kind}
         events.create_row(question, kind="advice.asked", actor=events.HOPPER, unique=False, **told_of)
     except IntegrityError:  # another worker asks this very moment, or the task was deleted
         return None
     return question, told
+
+
+def _prepare(task: Task, adviser: Adviser) -> tuple[AdviserQuestion | None, AdviserQuestion | None, Question]:
+    """Return the question as it was asked before, an unsaved new one, and what is told; None for what there is not."""
+    dossier, view = open_dossier(), loading.view_of_task(task, now=timezone.now())
+    key = about(view, dossier)
+    known = AdviserQuestion.objects.filter(task=task, adviser=adviser.kind, about=key).first()
+    choice, _ = dossier.decide(view)
+    told, options = question_of(view, choice, dossier)
+    if not is_in_doubt(choice) or not options:
+        return known, None, told
+    new = AdviserQuestion(
+        task=task, adviser=adviser.kind, model=adviser.model, about=key, dossier=digest_of(told), options=options,
+        rivals=rivals_in(choice), asked_at=timezone.now(), deadline=timezone.now() + _patience_with(adviser),
+    )  # fmt: skip
+    return known, new, told
 
 
 def _patience_with(adviser: Adviser) -> timedelta:
@@ -165,3 +173,33 @@ def decide_anew(*, question: AdviserQuestion) -> bool:
         log.info("The answer of %s came too late: %s", question.model, error.message)
     _close(question, State.OVERTAKEN, was=State.ANSWERED)
     return False
+
+
+def is_sage(*, actor: str) -> bool:
+    """Tell whether this key or account answers as the sage."""
+    return bool(settings.SAGE) and actor == settings.SAGE
+
+
+@transaction.atomic
+def answer_as_sage(
+    *, task: Task, actor: str, project: Project | None = None, confidence: float = 1.0, reason: str = ""
+) -> None:
+    """Take the sage's word as one more voice and decide anew; None of the projects: it cannot tell.
+
+    It may answer unasked, too late, and once more while the task is in review.
+
+    :raises Invalid: if the project is none of those that could take the task
+    """
+    known, new, _ = _prepare(task, Sage(actor[:100]))
+    question = known or new
+    if question is None:
+        raise Invalid({"project": ["There is no doubt about this task that a sage could settle: a person has to."]})
+    if project and project.pk not in question.options.values():
+        raise Invalid({"project": [f"{project.pk} cannot take this task: see the candidates of its dossier."]})
+    if known is None:
+        events.create_row(question, kind="advice.asked", actor=actor, unique=False, task=task.pk, adviser="sage")
+    state = State.ANSWERED if project else State.ABSTAINED
+    told = {"choice": project.pk if project else None, "confidence": confidence, "reason": one_line(reason)}
+    _close(question, state, was=State(question.state), **told)
+    if project:
+        decide_anew(question=question)

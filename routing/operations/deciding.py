@@ -45,7 +45,8 @@ def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime
         names = set(among)
         seen = [candidate for candidate in dossier.knowledge.roster.candidates if candidate.project in names]
         dossier = replace(dossier, knowledge=replace(dossier.knowledge, roster=Roster(seen)))
-    return dossier.decide(loading.view_of_task(task, now=now or timezone.now()))[0]
+    view = loading.view_of_task(task, now=now or timezone.now())
+    return with_counsels(dossier, task=task, view=view).decide(view)[0]
 
 
 def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) -> Decision:
