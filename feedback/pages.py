@@ -140,6 +140,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Feedback", "thumbs_up_down", "admin:feedback_taskfeedback_changelist"),
             ("Lessons", "school", "admin:routing_episodejudgement_changelist"),
             ("Learned states", "model_training", "admin:routing_learnedstate_changelist"),
+            ("Questions to advisers", "forum", "admin:routing_adviserquestion_changelist"),
+            ("Proposals", "lightbulb", "admin:routing_proposal_changelist"),
         ),
         _group(
             "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
@@ -150,6 +152,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("Deliveries", "local_shipping", "admin:events_delivery_changelist"),
             ("Embedding usage", "payments", "admin:routing_embeddingusage_changelist"),
+            ("Adviser usage", "payments", "admin:routing_adviserusage_changelist"),
             ("API keys", "key", "admin:common_apikey_changelist"), ("Users", "person", "admin:auth_user_changelist"),
             ("Groups", "group", "admin:auth_group_changelist"),
         ),

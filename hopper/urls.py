@@ -11,6 +11,7 @@ from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
+from routing.pages import settle_proposal
 from tasks.pages import about_to_breach, end_instances
 
 urlpatterns = [
@@ -19,6 +20,7 @@ urlpatterns = [
     path("admin/breaching/", admin.site.admin_view(about_to_breach), name="about-to-breach"),
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
     path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
+    path("admin/proposal/<str:key>/", admin.site.admin_view(settle_proposal), name="settle-proposal"),
     path("admin/", admin.site.urls),
     re_path(
         r"^api/v1/review/(?P<pk>[^/]+)/?$",

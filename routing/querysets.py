@@ -238,6 +238,10 @@ class ProposalQuerySet(models.QuerySet["Proposal"]):
         """Proposals that are being made or wait for a person."""
         return self.filter(state__in=self.model.OPEN)
 
+    def proposed(self) -> Self:
+        """Proposals that wait for a person, by what they propose."""
+        return self.filter(state=self.model.State.PROPOSED).order_by("kind")
+
     def of_task(self, task: Any) -> Self:
         """The proposals for one task, newest first."""
         return self.filter(task=task).order_by("-created_at", "-pk")

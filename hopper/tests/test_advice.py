@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from hopper.tests.refusals import refused
@@ -235,6 +236,31 @@ class TestAProposal:
         client.post("/tasks/t/advice", kinds=["tags"])
 
         assert Proposal.objects.count() == 1
+
+    def test_is_answered_on_the_page_of_the_task(self, task, api, admin_client):
+        api().post("/tasks/t/advice", kinds=["tags", "effort"])
+        advise_waiting()
+        tags, effort = Proposal.objects.order_by("-kind")
+        page = admin_client.get(reverse("admin:tasks_task_change", args=["t"]))
+        assert page.content.decode().count(">Accept</button>") == 2
+
+        admin_client.post(reverse("settle-proposal", args=[tags.pk]), {"verdict": "accept"})
+        answer = admin_client.post(reverse("settle-proposal", args=[effort.pk]), {"verdict": "dismiss"}, follow=True)
+
+        assert "The proposal was dismissed." in answer.content.decode()
+        task.refresh_from_db()
+        assert (task.tags, task.estimated_effort) == (["ops", "security", "tls"], None)
+        again = admin_client.post(reverse("settle-proposal", args=[tags.pk]), {"verdict": "accept"}, follow=True)
+        assert "waits for nobody" in again.content.decode()
+
+    def test_is_answered_by_those_alone_who_may_change_tasks(self, task, api, client, django_user_model):
+        api().post("/tasks/t/advice", kinds=["tags"])
+        advise_waiting()
+        client.force_login(django_user_model.objects.create_user("eve", is_staff=True))
+
+        client.post(reverse("settle-proposal", args=[Proposal.objects.get().pk]), {"verdict": "accept"})
+
+        assert Proposal.objects.get().state == "proposed"
 
     def test_has_failed_if_the_model_gives_none(self, task, model, api):
         model.spoil = lambda answer: answer
