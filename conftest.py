@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
 
 from hopper.common.keys import create_key
@@ -67,6 +68,7 @@ def _fresh_process():
     from routing.operations import loading
 
     loading.forget()
+    caches["working"].clear()
     yield
     loading.forget()
 

@@ -153,6 +153,15 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Where tasks went in the last hour: Redis may be away, which costs a question to the database.
+    "working": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "working",
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "working"},
     # Vectors of what people search for, in each process: Redis may be away, and a search must not be.
     "questions": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "questions"},
 }

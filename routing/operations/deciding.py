@@ -19,6 +19,7 @@ from routing.operations.counsel import with_counsels
 from routing.operations.dossier import Dossier, open_dossier
 from routing.operations.evidence import SHOWN_TO_PEOPLE, evidence_of, shown_load
 from routing.operations.handing import hand_down
+from routing.operations.working import remember, with_recent
 from routing.policy.types import Choice, Ranked, Roster, TaskView
 from tasks import operations as tasks
 from tasks.models import Task
@@ -45,8 +46,9 @@ def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime
         names = set(among)
         seen = [candidate for candidate in dossier.knowledge.roster.candidates if candidate.project in names]
         dossier = replace(dossier, knowledge=replace(dossier.knowledge, roster=Roster(seen)))
-    view = loading.view_of_task(task, now=now or timezone.now())
-    return with_counsels(dossier, task=task, view=view).decide(view)[0]
+    now = now or timezone.now()
+    view = loading.view_of_task(task, now=now)
+    return with_recent(with_counsels(dossier, task=task, view=view), task=task, now=now).decide(view)[0]
 
 
 def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) -> Decision:
@@ -58,7 +60,7 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
         raise TaskNotPending(f"The task is {task.status}; only a pending task is routed.", status=task.status)
     now = now or timezone.now()
     view = loading.view_of_task(task, now=now)
-    dossier = with_counsels(open_dossier(), task=task, view=view)
+    dossier = with_recent(with_counsels(open_dossier(), task=task, view=view), task=task, now=now)
     choice, milliseconds = dossier.decide(view)
     decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
     if Instance.objects.may_hand_down(decision.instance_id):
@@ -177,6 +179,7 @@ def _keep_decision(
         workload_snapshot=shown_load(choice, dossier), episode=episode, policy_version_id=dossier.policy.id,
         context={"factors": choice.best.factors if choice.best else {}, "filtered": dict(choice.filtered)},
     )  # fmt: skip
+    remember(task=task, project=decision.project_id, at=now)
     # one statement, whether the task had a decision or not
     Decision.objects.bulk_create([decision], update_conflicts=True, unique_fields=["task"], update_fields=REPLACED)
     return decision

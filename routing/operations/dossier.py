@@ -1,7 +1,7 @@
 """Everything one decision stands on, read before any transaction opens."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -11,7 +11,7 @@ from routing.operations import loading
 from routing.policy.decide import decide
 from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
-from routing.strategies import Advised, Boost, Capability, Counsel, Learned, Velocity, Workload
+from routing.strategies import Advised, Affinity, Boost, Capability, Counsel, Learned, Velocity, Workload
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Dossier:
     workload: dict[str, int] = field(default_factory=dict)
     milliseconds: float = 0.0
     counsels: Sequence[Counsel] = ()
+    recent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def policy(self) -> PolicyView:
@@ -36,7 +37,7 @@ class Dossier:
         learned = () if settings.ROUTING_STRATEGY == "rules" else (Learned(self.memory),)
         return (
             Capability(use_mentions=not self.memory.is_fitted), *learned, Workload(self.workload), Velocity(), Boost(),
-            *(Advised(counsel) for counsel in self.counsels),
+            Affinity(self.recent), *(Advised(counsel) for counsel in self.counsels),
         )  # fmt: skip
 
     def decide(self, view: TaskView) -> tuple[Choice, float]:
