@@ -78,6 +78,7 @@ class ScopeRules:
     is_private = False  # nobody outside of this house is told of it, no language model either
     executes = True  # here, by whoever claims
     delegates = True  # to what is below
+    has_door = False  # that may be closed to a task
 
     def why_not_execute(self, facts: Facts) -> str | None:
         """Return why the instance cannot work on a task itself, or None if it can."""
@@ -136,6 +137,7 @@ class Personal(ScopeRules):
     """One person's own: only the owner sends and holds work, and nothing of it leaves the branch."""
 
     name = "PERSONAL"
+    has_door = True
     sits_under = frozenset({None, "GLOBAL", "FAMILY"})
     keeps_content = True
     is_private = True
@@ -151,6 +153,7 @@ class Family(ScopeRules):
     """Shared by its members; while none are named, by everybody."""
 
     name = "FAMILY"
+    has_door = True
     sits_under = frozenset({None, "GLOBAL"})
     is_private = True
 
@@ -165,6 +168,7 @@ class Event(ScopeRules):
     """Open for a window of time; hands back what is left at its end."""
 
     name = "EVENT"
+    has_door = True
     sits_under = frozenset({None, "GLOBAL", "PROJECT", "FAMILY"})
 
     def why_not_execute(self, facts: Facts) -> str | None:
@@ -186,6 +190,7 @@ class Federated(ScopeRules):
     """Speaks for a peer: takes work once it knows the peer, and executes none of it here."""
 
     name = "FEDERATED"
+    has_door = True
     sits_under = frozenset({None, "GLOBAL"})
     executes = False
 

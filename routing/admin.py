@@ -52,6 +52,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_select_related = ["task", "project"]
     search_fields = ["task__title", "reasoning"]
     ordering = ["-decided_at", "-pk"]
+    change_form_outer_after_template = "admin/routing/decision/explanation.html"
     fieldsets = [
         (None, {"fields": ["task", "outcome", "project", "instance", "sure", "reasoning", "considered"]}),
         ("How", {"fields": ["decided_by", "decided_at", "decision_time_ms", "policy_version", "episode"]}),
@@ -69,6 +70,11 @@ class DecisionAdmin(ReadOnlyAdmin):
     @display(description="Other places")
     def considered(self, decision: Decision) -> SafeString:
         return _table(decision.alternatives)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
+        decision = context.get("original")
+        explained = operations.explain_task(task=decision.task) if decision else None
+        return super().render_change_form(request, {**context, "explained": explained}, **kwargs)
 
 
 @admin.register(Episode)

@@ -211,6 +211,67 @@ class ProposalSerializer(LeanSerializer):
         read_only_fields = fields
 
 
+class WeighedSerializer(serializers.Serializer):
+    """A place as it was weighed: its share, its score by factor, and the reason for each that has one."""
+
+    project = serializers.CharField(allow_null=True)
+    instance_id = serializers.CharField(allow_null=True)
+    score = serializers.FloatField()
+    factors = serializers.DictField(child=serializers.FloatField())
+    why = serializers.DictField(child=serializers.CharField())
+
+
+class RulesSerializer(serializers.Serializer):
+    """Which rules matched: those that voted and forbade, by project, asked a person, and changed the task."""
+
+    votes = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    forbidden = serializers.DictField(child=serializers.CharField())
+    review = serializers.CharField(allow_null=True)
+    set = serializers.ListField(child=serializers.CharField())
+
+
+class FlipSerializer(serializers.Serializer):
+    """A single change that would have led elsewhere; `moved` is how much of the first place's share it moves."""
+
+    change = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=Decision.Outcome.choices)
+    project = serializers.CharField(allow_null=True)
+    confidence = serializers.FloatField()
+    moved = serializers.FloatField()
+
+
+class NearSerializer(serializers.Serializer):
+    """An episode that was learned from and is most alike, and what became of it."""
+
+    episode = serializers.CharField()
+    project = serializers.CharField()
+    similarity = serializers.FloatField()
+    success = serializers.BooleanField(allow_null=True)
+
+
+class ExplanationSerializer(serializers.Serializer):
+    """Why a task is to go where it is to go; `decided_at` is null where nothing is decided yet."""
+
+    sentence = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=Decision.Outcome.choices)
+    confidence = serializers.FloatField()
+    threshold = serializers.FloatField(allow_null=True)
+    decided_by = serializers.CharField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    project = serializers.CharField(allow_null=True)
+    instance_id = serializers.CharField(allow_null=True)
+    policy = serializers.IntegerField(allow_null=True)
+    known = serializers.BooleanField(allow_null=True)
+    elsewhere = serializers.FloatField(allow_null=True)
+    candidates = WeighedSerializer(many=True)
+    runner_up = WeighedSerializer(allow_null=True)
+    rules = RulesSerializer()
+    filtered = serializers.DictField(child=serializers.IntegerField())
+    removed = serializers.DictField(child=serializers.CharField())
+    nearest = NearSerializer(many=True)
+    flips = FlipSerializer(many=True)
+
+
 class DecisionInput(StrictSerializer):
     """A decision that was made outside."""
 

@@ -14,6 +14,7 @@ from routing.operations.deciding import (
 )
 from routing.operations.delegations import change_delegation, delegate_task, delete_delegation, split_task
 from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
+from routing.operations.explaining import explain_task
 from routing.operations.handing import NotDelegated, hand_down
 from routing.operations.hops import (
     OfferExpired,
@@ -75,6 +76,7 @@ __all__ = [
     "embed_all",
     "embed_question",
     "embed_waiting",
+    "explain_task",
     "fetch_model",
     "get_embedder",
     "hand_down",

@@ -149,6 +149,7 @@ def _store(
     )  # fmt: skip
     told = {"decided_by": choice.decided_by, "episode": episode.pk}
     places: dict[str, Any] = {"confidence": choice.confidence, "reasoning": choice.reasoning, "actor": actor, **told}
+    places["changes"] = _changes(task, choice)
     if choice.is_routed and best:
         project, instance = _rows(best, dossier.knowledge.places)
         episode.chosen_scope = instance.scope if instance else None
@@ -158,6 +159,20 @@ def _store(
         tasks.hold_for_review(task=task, **places)
     episode.save(force_insert=True)
     return _keep_decision(task, choice, episode, project, instance, dossier, now=now, milliseconds=milliseconds)
+
+
+def _changes(task: Task, choice: Choice) -> dict[str, Any]:
+    """Return the fields of the task that the rules change."""
+    said = choice.changes
+    skills = {name: level for name, level in said.require.items() if level > task.required_capabilities.get(name, 0)}
+    changes: dict[str, Any] = {}
+    if said.priority and said.priority != task.priority:
+        changes["priority"] = said.priority
+    if new := [tag for tag in dict.fromkeys(said.tags) if tag not in task.tags]:
+        changes["tags"] = [*task.tags, *new]
+    if skills:
+        changes["required_capabilities"] = task.required_capabilities | skills
+    return changes
 
 
 def _rows(best: Ranked, places: Mapping[str, Project]) -> tuple[Project | None, Instance | None]:

@@ -32,6 +32,7 @@ def choose(case: Case) -> Choice:
         "abstained" if why_not else "routed", min(best.score, 1.0), _sentence(ranked, why_not), _leader(case, numbers),
         ranked, case.filtered.counts, case.policy.threshold, _record(case, belief, numbers, is_known),
         tied=tuple(place.project or "" for place in ranked if _is_equal(place.score, best.score)),
+        changes=case.verdict.changes,
     )  # fmt: skip
 
 
@@ -100,6 +101,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "rules": dict(case.verdict.hits),
         "forbidden": dict(case.verdict.forbidden),
         "review": case.verdict.review,
+        "changed_by": list(case.verdict.changed_by),
         "neighbours": list(said.neighbours) if said else [],
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
         "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),

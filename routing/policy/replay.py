@@ -27,10 +27,12 @@ def replay(evidence: Mapping[str, Any], policy: PolicyView, task: TaskView | Non
     """
     if "odds" not in evidence:
         return _as_it_was(evidence)
-    verdict = policy.book.judge(task) if task else _verdict(evidence)
+    return replay_with(evidence, policy, policy.book.judge(task) if task else verdict_of(evidence))
+
+
+def replay_with(evidence: Mapping[str, Any], policy: PolicyView, verdict: Verdict) -> Choice:
+    """Decide once more from a record that has odds, with this verdict of the rules."""
     odds = _known(evidence, verdict)
-    if not odds:
-        return None
     shown = {place["project"]: place for place in evidence["candidates"]}
     roster = Roster([Candidate(name, shown.get(name, {}).get("instance_id")) for name in odds])
     kept = np.array([name not in verdict.forbidden for name in odds])
@@ -43,16 +45,15 @@ def replay(evidence: Mapping[str, Any], policy: PolicyView, task: TaskView | Non
     return choose(Case(roster, policy, verdict, filtered, says, others=evidence["others"], order=order))
 
 
+def verdict_of(evidence: Mapping[str, Any]) -> Verdict:
+    """Return what the rules said then."""
+    return Verdict(evidence["votes"], evidence["forbidden"], evidence["review"], evidence["rules"])
+
+
 def as_seen(evidence: Mapping[str, Any], description: str | None) -> TaskView | None:
     """Return the task as it was seen then, if this is the description that it had."""
-    seen = evidence.get("input", {})
-    task = TaskView(
-        title=seen.get("title", ""), description=description or "", tags=tuple(seen.get("tags", ())),
-        required=seen.get("required", {}), priority=seen.get("priority", "medium"),
-        requester=seen.get("requester", ""), executor_preference=seen.get("executor_preference"),
-        velocity=seen.get("velocity"), days_left=seen.get("days_left"), passed_over=tuple(seen.get("passed_over", ())),
-    )  # fmt: skip
-    return task if seen.get("description") == task.digest else None
+    seen = evidence.get("input")
+    return TaskView.seen_with(seen, description) if seen else None
 
 
 def _as_it_was(evidence: Mapping[str, Any]) -> Choice | None:
@@ -66,10 +67,6 @@ def _as_it_was(evidence: Mapping[str, Any]) -> Choice | None:
         evidence["outcome"], evidence["confidence"], "", evidence["decided_by"], best, dict(evidence["filtered"]),
         evidence["threshold"],
     )  # fmt: skip
-
-
-def _verdict(evidence: Mapping[str, Any]) -> Verdict:
-    return Verdict(evidence["votes"], evidence["forbidden"], evidence["review"], evidence["rules"])
 
 
 def _known(evidence: Mapping[str, Any], verdict: Verdict) -> dict[str, dict[str, float]]:
