@@ -18,7 +18,8 @@ from feedback import operations
 from hopper.common.errors import HopperError
 from hopper.common.rest.principals import Principal
 from projects.models import Project
-from routing.models import Decision, EpisodeJudgement
+from routing.models import Decision, EpisodeJudgement, TaskAdvice
+from routing.operations import settle_advice as settle_its_advice
 from routing.operations import settle_duplicate as settle
 from tasks.models import Task
 
@@ -76,6 +77,24 @@ def settle_duplicate(request: HttpRequest, key: str) -> HttpResponse:
     else:
         messages.success(request, "It is a duplicate, then." if is_duplicate else "It is no duplicate, then.")
     return page
+
+
+@require_http_methods(["POST"])
+def settle_advice(request: HttpRequest, key: str) -> HttpResponse:
+    """Accept or dismiss what an adviser suggests for a task, and show the task again."""
+    seen = TaskAdvice.objects.for_principal(Principal.of_user(request.user))
+    advice = seen.filter(pk=unquote(key)).select_related("task").first()
+    if advice is None or not request.user.has_perm("tasks.change_task"):
+        messages.error(request, "You may not change this task, or the advice is no longer there.")
+        return redirect("admin:tasks_task_changelist")
+    accept = request.POST.get("verdict") == "accept"
+    try:
+        settle_its_advice(advice=advice, accept=accept, actor=request.user.get_username())
+    except HopperError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "The advice was taken." if accept else "The advice was dismissed.")
+    return redirect("admin:tasks_task_change", advice.task_id)
 
 
 def _seen(request: HttpRequest) -> Any:
@@ -141,7 +160,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Lessons", "school", "admin:routing_episodejudgement_changelist"),
             ("Learned states", "model_training", "admin:routing_learnedstate_changelist"),
             ("Questions to advisers", "forum", "admin:routing_adviserquestion_changelist"),
-            ("Proposals", "lightbulb", "admin:routing_proposal_changelist"),
+            ("Advice", "tips_and_updates", "admin:routing_taskadvice_changelist"),
         ),
         _group(
             "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),

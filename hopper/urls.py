@@ -6,12 +6,11 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from feedback.pages import review_queue, settle_duplicate
+from feedback.pages import review_queue, settle_advice, settle_duplicate
 from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
-from routing.pages import settle_proposal
 from tasks.pages import about_to_breach, end_instances
 
 urlpatterns = [
@@ -20,7 +19,7 @@ urlpatterns = [
     path("admin/breaching/", admin.site.admin_view(about_to_breach), name="about-to-breach"),
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
     path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
-    path("admin/proposal/<str:key>/", admin.site.admin_view(settle_proposal), name="settle-proposal"),
+    path("admin/advice/<str:key>/", admin.site.admin_view(settle_advice), name="settle-advice"),
     path("admin/", admin.site.urls),
     re_path(
         r"^api/v1/review/(?P<pk>[^/]+)/?$",

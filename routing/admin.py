@@ -23,7 +23,7 @@ from routing.models import (
     Pattern,
     Policy,
     PolicyVersion,
-    Proposal,
+    TaskAdvice,
 )
 
 SHOWN_CANDIDATES = 10
@@ -336,8 +336,8 @@ class QuestionAdmin(ReadOnlyAdmin):
         return question.state, question.get_state_display()
 
 
-@admin.register(Proposal)
-class ProposalAdmin(ReadOnlyAdmin):
+@admin.register(TaskAdvice)
+class TaskAdviceAdmin(ReadOnlyAdmin):
     """What advisers propose; it is accepted or dismissed on the page of its task."""
 
     list_display = ["task", "kind", "state", "model", "asked_by", "settled_by", "created_at"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         EpisodeJudgement,
         Pattern,
         Policy,
-        Proposal,
+        TaskAdvice,
         TaskEmbedding,
     )
 
@@ -231,21 +231,21 @@ class QuestionQuerySet(models.QuerySet["AdviserQuestion"]):
         return known.filter(truth__isnull=False).order_by("-answered_at", "-pk")
 
 
-class ProposalQuerySet(models.QuerySet["Proposal"]):
-    """Proposals of advisers; chain the questions like filters."""
+class TaskAdviceQuerySet(models.QuerySet["TaskAdvice"]):
+    """Advice for tasks; chain the questions like filters."""
 
     def open(self) -> Self:
-        """Proposals that are being made or wait for a person."""
+        """Advice that is being made or waits for a person."""
         return self.filter(state__in=self.model.OPEN)
 
     def proposed(self) -> Self:
-        """Proposals that wait for a person, by what they propose."""
+        """Advice that waits for a person, by its kind."""
         return self.filter(state=self.model.State.PROPOSED).order_by("kind")
 
     def of_task(self, task: Any) -> Self:
-        """The proposals for one task, newest first."""
+        """The advice for one task, newest first."""
         return self.filter(task=task).order_by("-created_at", "-pk")
 
     def for_principal(self, principal: Any) -> Self:
-        """Proposals for tasks that the principal may see."""
+        """Advice for tasks that the principal may see."""
         return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))

@@ -7,7 +7,7 @@ from hopper.common.rest.serializers import (
     StrictModelSerializer,
     StrictSerializer,
 )
-from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion, Proposal
+from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion, TaskAdvice
 
 
 class DecisionSerializer(LeanSerializer):
@@ -199,11 +199,11 @@ class SuggestionSerializer(serializers.Serializer):
     candidates = CandidateSerializer(many=True)
 
 
-class ProposalSerializer(LeanSerializer):
+class TaskAdviceSerializer(LeanSerializer):
     """Tags, an effort or subtasks that an adviser proposes."""
 
     class Meta:
-        model = Proposal
+        model = TaskAdvice
         fields = [
             "id", "task_id", "kind", "state", "content", "model", "asked_by", "settled_by", "created_at", "updated_at",
             "version",

@@ -15,19 +15,19 @@ from hopper.common.rest.principals import Principal
 from hopper.common.rest.serializers import StrictSerializer
 from projects.models import Project
 from routing import operations as routing
-from routing.models import AdviserQuestion, Proposal
-from routing.serializers import CandidateSerializer, ProposalSerializer
+from routing.models import AdviserQuestion, TaskAdvice
+from routing.serializers import CandidateSerializer, TaskAdviceSerializer
 from tasks.models import Task
 
 
 class AdviceInput(StrictSerializer):
     """What is to be proposed."""
 
-    kinds = serializers.ListField(child=serializers.ChoiceField(Proposal.Kind.choices), min_length=1, max_length=3)
+    kinds = serializers.ListField(child=serializers.ChoiceField(TaskAdvice.Kind.choices), min_length=1, max_length=3)
 
 
 class AdviceVerdict(StrictSerializer):
-    """What becomes of a proposal."""
+    """What becomes of the advice."""
 
     verdict = serializers.ChoiceField(choices=["accept", "dismiss"])
 
@@ -39,33 +39,33 @@ class AdvisedTaskViewSet(MeaningfulTaskViewSet):
         **MeaningfulTaskViewSet.access, "advice": Role.VIEWER, "ask_for_advice": Role.OPERATOR,
         "settle_advice": Role.OPERATOR,
     }  # fmt: skip
-    also_shows = (*MeaningfulTaskViewSet.also_shows, ProposalSerializer)
+    also_shows = (*MeaningfulTaskViewSet.also_shows, TaskAdviceSerializer)
 
-    @extend_schema(responses=ProposalSerializer(many=True))
+    @extend_schema(responses=TaskAdviceSerializer(many=True))
     @action(detail=True)
     def advice(self, request: Request, pk: str) -> Response:
         """List what was proposed for the task, newest first; nothing of it holds until it is accepted."""
-        rows = Proposal.objects.of_task(self.get_object())
-        return Response({"results": ProposalSerializer.show_all(rows)})
+        rows = TaskAdvice.objects.of_task(self.get_object())
+        return Response({"results": TaskAdviceSerializer.show_all(rows)})
 
-    @extend_schema(request=AdviceInput, responses={201: ProposalSerializer(many=True)})
+    @extend_schema(request=AdviceInput, responses={201: TaskAdviceSerializer(many=True)})
     @advice.mapping.post
     def ask_for_advice(self, request: Request, pk: str) -> Response:
         """Ask a language model for tags, an effort or subtasks; look again soon for what it proposes."""
         wanted = AdviceInput.checked(request.data)
         made = routing.ask_for_advice(task=self.get_object(), actor=self.actor, **wanted)
-        return Response({"results": ProposalSerializer.show_all(made)}, status=status.HTTP_201_CREATED)
+        return Response({"results": TaskAdviceSerializer.show_all(made)}, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=AdviceVerdict, responses=ProposalSerializer)
-    @action(detail=True, methods=["post"], url_path="advice/(?P<proposal>[^/]+)")
-    def settle_advice(self, request: Request, pk: str, proposal: str) -> Response:
-        """Accept a proposal, which changes the task as you would, or dismiss it."""
+    @extend_schema(request=AdviceVerdict, responses=TaskAdviceSerializer)
+    @action(detail=True, methods=["post"], url_path="advice/(?P<key>[^/]+)")
+    def settle_advice(self, request: Request, pk: str, key: str) -> Response:
+        """Accept the advice, which changes the task as you would, or dismiss it."""
         verdict = AdviceVerdict.checked(request.data)["verdict"]
-        found = Proposal.objects.of_task(self.get_object()).filter(pk=proposal).first()
+        found = TaskAdvice.objects.of_task(self.get_object()).filter(pk=key).first()
         if found is None:
             raise Http404
-        settled = routing.settle_proposal(proposal=found, accept=verdict == "accept", actor=self.actor)
-        return Response(ProposalSerializer.show(settled))
+        settled = routing.settle_advice(advice=found, accept=verdict == "accept", actor=self.actor)
+        return Response(TaskAdviceSerializer.show(settled))
 
 
 class QuestionSerializer(serializers.Serializer):

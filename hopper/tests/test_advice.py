@@ -1,4 +1,4 @@
-"""Advisers as clients of the API meet them: the sage, waiting for an answer, and proposals."""
+"""Advisers as clients of the API meet them: the sage, waiting for an answer, and advice on a task."""
 
 import json
 from datetime import timedelta
@@ -11,7 +11,7 @@ from hopper.tests.refusals import refused
 from instances.tests.factories import InstanceFactory
 from projects.models import Project
 from projects.tests.factories import ProjectFactory
-from routing.models import AdviserQuestion, Episode, EpisodeJudgement, Proposal
+from routing.models import AdviserQuestion, Episode, EpisodeJudgement, TaskAdvice
 from routing.operations import advise_waiting
 from routing.operations.counsel import trust_in
 from routing.tests.advisers import ask_about, configured_llm, in_doubt, names
@@ -172,7 +172,7 @@ SAID = {
 }  # fmt: skip
 
 
-class TestAProposal:
+class TestAdviceOnATask:
     @pytest.fixture
     def task(self, model):
         model.says = lambda data: {}  # replaced by the kind that is asked for
@@ -188,7 +188,7 @@ class TestAProposal:
 
         return spoil
 
-    def proposals(self, client):
+    def advice_of(self, client):
         return {row["kind"]: row for row in client.get("/tasks/t/advice").json()["results"]}
 
     def test_is_made_soon_and_changes_nothing_by_itself(self, task, model, api):
@@ -199,7 +199,7 @@ class TestAProposal:
 
         advise_waiting()
 
-        shown = self.proposals(client)
+        shown = self.advice_of(client)
         assert shown["tags"]["content"] == {"tags": ["security", "tls"]}
         assert shown["effort"]["content"] == {"effort": "1 day"}
         assert [part["title"] for part in shown["subtasks"]["content"]["subtasks"]] == ["Find them", "Renew"]
@@ -211,7 +211,7 @@ class TestAProposal:
         client.post("/tasks/t/advice", kinds=["tags", "effort", "subtasks"])
         advise_waiting()
 
-        for kind, row in self.proposals(client).items():
+        for kind, row in self.advice_of(client).items():
             settled = client.post(f"/tasks/t/advice/{row['id']}", verdict="accept")
             assert (settled.status_code, settled.json()["state"]) == (200, "accepted"), kind
 
@@ -223,7 +223,7 @@ class TestAProposal:
         client = api()
         client.post("/tasks/t/advice", kinds=["tags"])
         advise_waiting()
-        path = f"/tasks/t/advice/{self.proposals(client)['tags']['id']}"
+        path = f"/tasks/t/advice/{self.advice_of(client)['tags']['id']}"
 
         assert client.post(path, verdict="dismiss").json()["state"] == "dismissed"
         assert "waits for nobody" in refused(client.post(path, verdict="accept"), 409)
@@ -235,22 +235,22 @@ class TestAProposal:
         client.post("/tasks/t/advice", kinds=["tags", "tags"])
         client.post("/tasks/t/advice", kinds=["tags"])
 
-        assert Proposal.objects.count() == 1
+        assert TaskAdvice.objects.count() == 1
 
     def test_is_answered_on_the_page_of_the_task(self, task, api, admin_client):
         api().post("/tasks/t/advice", kinds=["tags", "effort"])
         advise_waiting()
-        tags, effort = Proposal.objects.order_by("-kind")
+        tags, effort = TaskAdvice.objects.order_by("-kind")
         page = admin_client.get(reverse("admin:tasks_task_change", args=["t"]))
         assert page.content.decode().count(">Accept</button>") == 2
 
-        admin_client.post(reverse("settle-proposal", args=[tags.pk]), {"verdict": "accept"})
-        answer = admin_client.post(reverse("settle-proposal", args=[effort.pk]), {"verdict": "dismiss"}, follow=True)
+        admin_client.post(reverse("settle-advice", args=[tags.pk]), {"verdict": "accept"})
+        answer = admin_client.post(reverse("settle-advice", args=[effort.pk]), {"verdict": "dismiss"}, follow=True)
 
-        assert "The proposal was dismissed." in answer.content.decode()
+        assert "The advice was dismissed." in answer.content.decode()
         task.refresh_from_db()
         assert (task.tags, task.estimated_effort) == (["ops", "security", "tls"], None)
-        again = admin_client.post(reverse("settle-proposal", args=[tags.pk]), {"verdict": "accept"}, follow=True)
+        again = admin_client.post(reverse("settle-advice", args=[tags.pk]), {"verdict": "accept"}, follow=True)
         assert "waits for nobody" in again.content.decode()
 
     def test_is_answered_by_those_alone_who_may_change_tasks(self, task, api, client, django_user_model):
@@ -258,9 +258,9 @@ class TestAProposal:
         advise_waiting()
         client.force_login(django_user_model.objects.create_user("eve", is_staff=True))
 
-        client.post(reverse("settle-proposal", args=[Proposal.objects.get().pk]), {"verdict": "accept"})
+        client.post(reverse("settle-advice", args=[TaskAdvice.objects.get().pk]), {"verdict": "accept"})
 
-        assert Proposal.objects.get().state == "proposed"
+        assert TaskAdvice.objects.get().state == "proposed"
 
     def test_has_failed_if_the_model_gives_none(self, task, model, api):
         model.spoil = lambda answer: answer
@@ -269,7 +269,7 @@ class TestAProposal:
 
         advise_waiting()
 
-        assert self.proposals(client)["tags"]["state"] == "failed"
+        assert self.advice_of(client)["tags"]["state"] == "failed"
 
     def test_needs_a_language_model_and_a_task_that_may_leave(self, task, settings, api):
         home = InstanceFactory(id="home", scope="PERSONAL", config={"owner": "ada"})

@@ -16,7 +16,7 @@ from hopper.common.models import ApiKey, Versioned
 from hopper.events.models import Event
 from hopper.tests.forms import filled_in, said_by, send
 from hopper.tests.refusals import nothing_stored
-from routing.models import AdviserQuestion, AdviserUsage, Decision, EmbeddingUsage, Episode, LearnedState, Proposal
+from routing.models import AdviserQuestion, AdviserUsage, Decision, EmbeddingUsage, Episode, LearnedState, TaskAdvice
 from routing.operations import create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, escalate_tasks, submit_task
@@ -52,7 +52,9 @@ def house(admin_client):
         task=ready, adviser="llm", model="gpt-4o-mini", about="a", dossier="d", asked_at=ready.created_at,
         deadline=ready.created_at,
     )  # fmt: skip
-    Proposal.objects.create(task=ready, kind="tags", state="proposed", content={"tags": ["a"]}, model="m", asked_by="b")
+    TaskAdvice.objects.create(
+        task=ready, kind="tags", state="proposed", content={"tags": ["a"]}, model="m", asked_by="b"
+    )
     Group.objects.create(name="operators")
     for _ in range(2):
         submit_task(title="Draw the map", actor="ada")

@@ -20,7 +20,7 @@ from hopper.tests.refusals import nothing_stored, refused
 from hopper.tests.test_roles import DOORS
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
-from routing.models import Duplicate, Proposal
+from routing.models import Duplicate, TaskAdvice
 from routing.operations import (
     accept_delegation,
     assign_task,
@@ -72,8 +72,8 @@ def house(settings):
     accept_delegation(delegation=taken, actor="ada")
     cancel_delegation(delegation=hop, actor="ada")
     settings.LLM_MODEL = "asked-by-nobody"
-    proposal = Proposal.objects.create(task_id="waiting", kind="tags", state="proposed", model="m", asked_by="ada")
-    made = {"policy": policy, "pattern": pattern, "hop": hop, "offer": offer, "taken": taken, "proposal": proposal}
+    advice = TaskAdvice.objects.create(task_id="waiting", kind="tags", state="proposed", model="m", asked_by="ada")
+    made = {"policy": policy, "pattern": pattern, "hop": hop, "offer": offer, "taken": taken, "advice": advice}
     return {name: row.pk for name, row in made.items()}
 
 
@@ -116,7 +116,7 @@ POSTS = [
     ("/delegations/{offer}/cancel", {"reason": WORD}),
     ("/delegations/{taken}/complete", {"result": {"said": WORD}}),
     ("/tasks/placed/advice", {"kinds": ["tags"]}),
-    ("/tasks/waiting/advice/{proposal}", {"verdict": "dismiss"}),
+    ("/tasks/waiting/advice/{advice}", {"verdict": "dismiss"}),
     ("/review/doubt", {"project": "web", "reason": WORD}),
 ]  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Decisions, their history, what was learned from it, and what is written down as policy."""
 
-from routing.models.advice import AdviserQuestion, Proposal
+from routing.models.advice import AdviserQuestion, TaskAdvice
 from routing.models.decision import DecidedBy, Decision
 from routing.models.delegation import Delegation
 from routing.models.duplicate import Duplicate
@@ -27,6 +27,6 @@ __all__ = [
     "PatternEmbedding",
     "Policy",
     "PolicyVersion",
-    "Proposal",
+    "TaskAdvice",
     "TaskEmbedding",
 ]

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from hopper.common.ids import new_id
 from hopper.common.models import Timestamped, Versioned
-from routing.querysets import ProposalQuerySet, QuestionQuerySet
+from routing.querysets import QuestionQuerySet, TaskAdviceQuerySet
 from tasks.models import Task
 
 
@@ -86,7 +86,7 @@ class AdviserQuestion(Timestamped, Versioned):
         return f"{self.model} about {self.task}"
 
 
-class Proposal(Timestamped, Versioned):
+class TaskAdvice(Timestamped, Versioned):
     """Tags, an effort or subtasks that an adviser proposes; nothing of it holds until a person accepts it."""
 
     class Kind(models.TextChoices):
@@ -108,7 +108,7 @@ class Proposal(Timestamped, Versioned):
     OPEN = (State.ASKED, State.PROPOSED)
 
     id = models.CharField(primary_key=True, max_length=50, default=new_id)
-    task = models.ForeignKey(Task, models.CASCADE, related_name="proposals")
+    task = models.ForeignKey(Task, models.CASCADE, related_name="advice")
     kind = models.CharField(max_length=20, choices=Kind.choices)
     state = models.CharField(max_length=20, choices=State.choices, default=State.ASKED, db_default=State.ASKED)
     content = _json(dict)
@@ -116,19 +116,20 @@ class Proposal(Timestamped, Versioned):
     asked_by = models.CharField(max_length=200)
     settled_by = models.CharField(max_length=200, null=True, blank=True)
 
-    objects = ProposalQuerySet.as_manager()
+    objects = TaskAdviceQuerySet.as_manager()
 
     class Meta:
-        db_table = "advice_proposals"
+        db_table = "task_advice"
+        verbose_name_plural = "advice"
         constraints = [
             models.UniqueConstraint(
-                name="one_open_proposal_of_a_kind",
+                name="one_open_advice_of_a_kind",
                 fields=["task", "kind"],
                 condition=Q(state__in=["asked", "proposed"]),
             ),
-            models.CheckConstraint(name="proposal_kind_is_known", condition=Q(kind__in=["tags", "effort", "subtasks"])),
+            models.CheckConstraint(name="advice_kind_is_known", condition=Q(kind__in=["tags", "effort", "subtasks"])),
             models.CheckConstraint(
-                name="proposal_state_is_known",
+                name="advice_state_is_known",
                 condition=Q(state__in=["asked", "proposed", "accepted", "dismissed", "failed"]),
             ),
         ]

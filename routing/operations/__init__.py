@@ -38,8 +38,8 @@ from routing.operations.policies import (
     delete_version,
     load_policy,
 )
-from routing.operations.proposing import ask_for_advice, settle_proposal
 from routing.operations.question import embed_question
+from routing.operations.suggesting import ask_for_advice, settle_advice
 from routing.operations.usage import record_usage
 
 __all__ = [
@@ -91,9 +91,9 @@ __all__ = [
     "reject_delegation",
     "route_task",
     "route_waiting",
+    "settle_advice",
     "settle_delegations",
     "settle_duplicate",
-    "settle_proposal",
     "split_task",
     "suggest_for",
     "suggest_twin",

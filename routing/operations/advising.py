@@ -24,8 +24,8 @@ from routing.operations.budget import reserve, settle_cost
 from routing.operations.counsel import about
 from routing.operations.deciding import route_task
 from routing.operations.dossier import open_dossier
-from routing.operations.proposing import make_proposal
 from routing.operations.questions import digest_of, is_in_doubt, is_private, question_of, rivals_in
+from routing.operations.suggesting import make_advice
 from tasks.models import Task
 
 CONSUMER = "advice"
@@ -49,8 +49,8 @@ def advise_waiting(*, limit: int = 5, now: datetime | None = None) -> int:
 def _take_in(deliveries: Sequence[Delivery]) -> None:
     for delivery in deliveries:
         try:
-            if delivery.aggregate_type == "routing.proposal":
-                make_proposal(key=delivery.aggregate_id)
+            if delivery.aggregate_type == "routing.taskadvice":
+                make_advice(key=delivery.aggregate_id)
             elif task := Task.objects.in_review().filter(pk=delivery.aggregate_id).first():
                 advise_on(task=task)
         except HopperError as error:
@@ -82,7 +82,7 @@ def _open(task: Task, adviser: Adviser) -> tuple[AdviserQuestion, Question] | No
         return None
     try:
         told_of = {"task": task.pk, "adviser": adviser.kind}
-        events.create_row(question, kind="advice.asked", actor=events.HOPPER, unique=False, **told_of)
+        events.create_row(question, kind="question.asked", actor=events.HOPPER, unique=False, **told_of)
     except IntegrityError:  # another worker asks this very moment, or the task was deleted
         return None
     return question, told
@@ -158,7 +158,7 @@ def _close(question: AdviserQuestion, state: State, was: State = State.ASKED, **
     for name, value in {"state": state, **answered, **fields}.items():
         setattr(fresh, name, value)
         setattr(question, name, value)
-    events.save_row(fresh, kind=f"advice.{state}", actor=question.model, task=question.task_id)
+    events.save_row(fresh, kind=f"question.{state}", actor=question.model, task=question.task_id)
     return True
 
 
@@ -197,7 +197,7 @@ def answer_as_sage(
     if project and project.pk not in question.options.values():
         raise Invalid({"project": [f"{project.pk} cannot take this task: see the candidates of its dossier."]})
     if known is None:
-        events.create_row(question, kind="advice.asked", actor=actor, unique=False, task=task.pk, adviser="sage")
+        events.create_row(question, kind="question.asked", actor=actor, unique=False, task=task.pk, adviser="sage")
     state = State.ANSWERED if project else State.ABSTAINED
     told = {"choice": project.pk if project else None, "confidence": confidence, "reason": one_line(reason)}
     _close(question, state, was=State(question.state), **told)

@@ -63,7 +63,7 @@ class TestATaskInDoubt:
         assert (asked.choice, asked.confidence, asked.reason) == ("data", 0.9, "it fits")
         assert sorted(asked.options.values()) == ["data", "web"]
         assert "zebra" not in json.dumps([asked.options, asked.dossier, asked.about])
-        assert [event.type for event in Event.objects.about(asked)] == ["advice.asked", "advice.answered"]
+        assert [event.type for event in Event.objects.about(asked)] == ["question.asked", "question.answered"]
 
     def test_is_told_of_without_names_and_without_those_that_were_filtered_out(self, model):
         ask_about(in_doubt())
