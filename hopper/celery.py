@@ -44,6 +44,7 @@ app.conf.beat_schedule = {
     "escalate what runs out of time": every(timedelta(seconds=30), "tasks.escalate"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
     "ask advisers about what waits for a person": every(timedelta(seconds=2), "routing.advise_waiting"),
+    "propose rules from what was learned": every(timedelta(days=1), "routing.propose_rules"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
     "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale", 1),
     "embed whatever else has no vector": every(timedelta(days=1), "routing.embed_stale"),

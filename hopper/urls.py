@@ -11,6 +11,7 @@ from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
+from routing.pages import policy_export, policy_import, policy_trial
 from tasks.pages import about_to_breach, end_instances
 
 urlpatterns = [
@@ -18,6 +19,9 @@ urlpatterns = [
     path("admin/review/", admin.site.admin_view(review_queue), name="review-queue"),
     path("admin/breaching/", admin.site.admin_view(about_to_breach), name="about-to-breach"),
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
+    path("admin/policies/import/", admin.site.admin_view(policy_import), name="policy-import"),
+    path("admin/policies/<str:key>/", admin.site.admin_view(policy_trial), name="policy-trial"),
+    path("admin/policies/<str:key>/export/", admin.site.admin_view(policy_export), name="policy-export"),
     path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
     path("admin/advice/<str:key>/", admin.site.admin_view(settle_advice), name="settle-advice"),
     path("admin/", admin.site.urls),

@@ -52,3 +52,9 @@ def refit() -> int | None:
     """Fit the learned factor anew if enough was learned since."""
     state = operations.refit_if_due()
     return state.number if state else None
+
+
+@shared_task(name="routing.propose_rules")
+def propose_rules() -> int:
+    """Propose a rule for each pattern that was learned since."""
+    return len(operations.propose_rules())

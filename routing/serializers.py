@@ -1,13 +1,28 @@
+from typing import Any
+
 from rest_framework import serializers
 
 from hopper.common.rest.serializers import (
     LeanSerializer,
+    StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
     StrictModelSerializer,
     StrictSerializer,
 )
-from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion, TaskAdvice
+from routing.models import (
+    Backtest,
+    Decision,
+    Delegation,
+    Episode,
+    Pattern,
+    Policy,
+    PolicyVersion,
+    Proposal,
+    TaskAdvice,
+)
+
+MOST_REPLAYED = 10_000  # in a request; the command has no limit
 
 
 class DecisionSerializer(LeanSerializer):
@@ -165,18 +180,59 @@ class VersionSerializer(LeanSerializer):
         model = PolicyVersion
         fields = [
             "id", "policy_id", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at",
-            "created_at", "version",
+            "shadowed_at", "replaces_id", "created_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
 
 
 class VersionInput(StrictModelSerializer):
-    """Rules, weights and thresholds of a new draft."""
+    """Rules, weights and thresholds of a new draft, or all of them as the text of a policy file."""
+
+    yaml = StrictCharField(required=False, trim_whitespace=False)
 
     class Meta:
         model = PolicyVersion
-        fields = ["rules", "weights", "thresholds"]
+        fields = ["rules", "weights", "thresholds", "yaml"]
         validators = ()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "yaml" in attrs and len(attrs) > 1:
+            raise serializers.ValidationError({"yaml": ["Send a policy file or its parts, not both."]})
+        return attrs
+
+
+class ActivateInput(StrictSerializer):
+    """Whether a version is put in force although no backtest says what it changes."""
+
+    force = StrictBooleanField(required=False)
+
+
+class BacktestInput(StrictSerializer):
+    """How many of the newest episodes are replayed, and since when."""
+
+    newest = StrictIntegerField(required=False, min_value=1, max_value=MOST_REPLAYED)
+    since = serializers.DateTimeField(required=False)
+
+
+class BacktestSerializer(LeanSerializer):
+    """A report as a client sees it."""
+
+    class Meta:
+        model = Backtest
+        fields = ["id", "policy_version_id", "baseline_id", "content_hash", "report", "created_by", "created_at"]
+        read_only_fields = fields
+
+
+class ProposalSerializer(LeanSerializer):
+    """A proposed rule as a client sees it."""
+
+    class Meta:
+        model = Proposal
+        fields = [
+            "id", "pattern_id", "rule", "state", "report", "draft_id", "settled_by", "created_at",
+            "updated_at", "version",
+        ]  # fmt: skip
+        read_only_fields = fields
 
 
 class CandidateSerializer(serializers.Serializer):

@@ -9,11 +9,13 @@ from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import LearnedState
 from routing.models.pattern import Pattern
 from routing.models.policy import Policy, PolicyVersion
+from routing.models.trial import Backtest, Proposal, ShadowChoice
 from routing.models.usage import AdviserUsage, EmbeddingUsage
 
 __all__ = [
     "AdviserQuestion",
     "AdviserUsage",
+    "Backtest",
     "DecidedBy",
     "Decision",
     "Delegation",
@@ -27,6 +29,8 @@ __all__ = [
     "PatternEmbedding",
     "Policy",
     "PolicyVersion",
+    "Proposal",
+    "ShadowChoice",
     "TaskAdvice",
     "TaskEmbedding",
 ]

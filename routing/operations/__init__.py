@@ -3,6 +3,7 @@
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
 from routing.operations.advising import advise_on, advise_waiting, answer_as_sage, is_sage
+from routing.operations.backtests import backtest_version, why_untested
 from routing.operations.chains import chain_of
 from routing.operations.deciding import (
     Dossier,
@@ -26,19 +27,23 @@ from routing.operations.hops import (
     settle_delegations,
 )
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
+from routing.operations.life import activate_version, load_policy, roll_back, start_shadow, stop_shadow
 from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
-    activate_version,
     change_policy,
     change_version,
+    compare_versions,
     create_policy,
     create_version,
     delete_policy,
     delete_version,
-    load_policy,
+    read_policy,
+    write_policy,
 )
+from routing.operations.proposals import ProposalSettled, accept_proposal, dismiss_proposal, propose_rules
 from routing.operations.question import embed_question
+from routing.operations.shadows import report_shadow
 from routing.operations.suggesting import ask_for_advice, settle_advice
 from routing.operations.usage import record_usage
 
@@ -49,14 +54,17 @@ __all__ = [
     "NoDuplicate",
     "NotDelegated",
     "OfferExpired",
+    "ProposalSettled",
     "Tally",
     "accept_delegation",
+    "accept_proposal",
     "activate_version",
     "advise_on",
     "advise_waiting",
     "answer_as_sage",
     "ask_for_advice",
     "assign_task",
+    "backtest_version",
     "cancel_delegation",
     "chain_of",
     "change_delegation",
@@ -64,6 +72,7 @@ __all__ = [
     "change_policy",
     "change_version",
     "close_hops",
+    "compare_versions",
     "complete_delegation",
     "create_pattern",
     "create_policy",
@@ -73,6 +82,7 @@ __all__ = [
     "delete_pattern",
     "delete_policy",
     "delete_version",
+    "dismiss_proposal",
     "embed_all",
     "embed_question",
     "embed_waiting",
@@ -84,17 +94,25 @@ __all__ = [
     "judge_episode",
     "load_policy",
     "open_dossier",
+    "propose_rules",
+    "read_policy",
     "record_imported",
     "record_usage",
     "refit",
     "refit_if_due",
     "reject_delegation",
+    "report_shadow",
+    "roll_back",
     "route_task",
     "route_waiting",
     "settle_advice",
     "settle_delegations",
     "settle_duplicate",
     "split_task",
+    "start_shadow",
+    "stop_shadow",
     "suggest_for",
     "suggest_twin",
+    "why_untested",
+    "write_policy",
 ]

@@ -19,6 +19,7 @@ from routing.operations.counsel import with_counsels
 from routing.operations.dossier import Dossier, open_dossier
 from routing.operations.evidence import SHOWN_TO_PEOPLE, evidence_of, shown_load
 from routing.operations.handing import hand_down
+from routing.operations.shadows import decide_in_shadow
 from routing.operations.working import remember, with_recent
 from routing.policy.types import Choice, Ranked, Roster, TaskView
 from tasks import operations as tasks
@@ -63,6 +64,7 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
     dossier = with_recent(with_counsels(open_dossier(), task=task, view=view), task=task, now=now)
     choice, milliseconds = dossier.decide(view)
     decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
+    decide_in_shadow(decision=decision, view=view, dossier=dossier)
     if Instance.objects.may_hand_down(decision.instance_id):
         hand_down(task=task)
     return decision

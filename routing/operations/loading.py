@@ -1,5 +1,6 @@
 """What a decision needs from the database, kept per process and read anew only when it has changed."""
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from django.db.models import Count, F, OuterRef, Subquery
 
 from hopper.common.db.rows import read_side_by_side
 from hopper.common.durations import read_duration
+from hopper.common.errors import BROKEN_ROW
 from instances.models import Instance
 from projects.models import Project
 from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
@@ -21,6 +23,8 @@ from routing.policy.types import Candidate, Door, Roster, TaskView, text_of
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
 from tasks.models import Task
 
+log = logging.getLogger(__name__)
+
 SECONDS_A_DAY = 86_400
 SECONDS_AN_HOUR = 3_600
 EPOCH = datetime.fromtimestamp(0, UTC)  # a door is told the hour when a task comes
@@ -29,10 +33,17 @@ QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
+    "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'shadow'",
     "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
     "SELECT MAX(updated_at) FROM episode_judgements",
 )
-COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", "lessons")  # what each column of the answers speaks of
+COLUMNS = (
+    *["places"] * 6,
+    *["policy"] * 2,
+    *["challenger"] * 2,
+    "model",
+    "lessons",
+)  # what each column of the answers speaks of
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Knowledge:
     roster: Roster = field(default_factory=lambda: Roster(()))
     places: Mapping[str, Project] = field(default_factory=dict)
     policy: PolicyView = field(default_factory=PolicyView)
+    challenger: PolicyView | None = None
     memory: Memory = field(default_factory=Memory)
 
 
@@ -82,6 +94,8 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
         knowledge = replace(knowledge, roster=roster, places=places)
     if "policy" in changed:
         knowledge = replace(knowledge, policy=_read_policy())
+    if "challenger" in changed:
+        knowledge = replace(knowledge, challenger=_read_challenger())
     if changed & {"model", "lessons"}:
         memory, until = _read_model() if "model" in changed else (knowledge.memory, until)
         memory, until = _learn(memory, until)
@@ -142,11 +156,22 @@ def _read_policy() -> PolicyView:
     return view_of(active) if active else PolicyView()
 
 
+def _read_challenger() -> PolicyView | None:
+    """Return the version in shadow, compiled; one that is stored broken is left out, so that work goes on."""
+    version = PolicyVersion.objects.in_shadow().first()
+    try:
+        return view_of(version) if version else None
+    except (ValidationError, *BROKEN_ROW):
+        log.exception("The policy version in shadow cannot be read; nothing decides beside the one in force.")
+        return None
+
+
 def view_of(version: PolicyVersion) -> PolicyView:
     """Return a stored policy version, compiled."""
     return PolicyView(
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
         threshold=version.thresholds.get("confidence", DEFAULT_THRESHOLD),
+        explore=version.thresholds.get("explore", 0.0),
     )  # fmt: skip
 
 

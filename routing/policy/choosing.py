@@ -1,5 +1,6 @@
 """Choosing among candidates whose shares are known, or refusing to; with the record of why."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ DIGITS = 9  # shares that differ by less are equal
 def choose(case: Case) -> Choice:
     """Choose the candidate with the largest share, or abstain; at least one candidate must remain."""
     belief = believe(case)
-    numbers = _ranking(case, belief)
+    numbers, propensity = _drawn(case, belief, _ranking(case, belief))
     ranked = tuple(_describe(case, number, belief) for number in numbers)
     best = ranked[0]
     is_known = _is_known(case, numbers[0])
@@ -32,7 +33,7 @@ def choose(case: Case) -> Choice:
         "abstained" if why_not else "routed", min(best.score, 1.0), _sentence(ranked, why_not), _leader(case, numbers),
         ranked, case.filtered.counts, case.policy.threshold, _record(case, belief, numbers, is_known),
         tied=tuple(place.project or "" for place in ranked if _is_equal(place.score, best.score)),
-        changes=case.verdict.changes,
+        changes=case.verdict.changes, propensity=propensity,
     )  # fmt: skip
 
 
@@ -47,6 +48,17 @@ def _ranking(case: Case, belief: Belief) -> list[int]:
             -round(float(belief.shares[n]), DIGITS), float(load[n]), case.order.get(names[n], 0.0), names[n],
         ))
     ][:SHOWN]  # fmt: skip
+
+
+def _drawn(case: Case, belief: Belief, numbers: list[int]) -> tuple[list[int], float]:
+    """Return the ranking with one of the near-equals first, and how likely that was; drawn only where one is sure."""
+    shares = belief.shares
+    least = max(shares[numbers[0]] - case.policy.explore, case.policy.threshold)
+    near = [number for number in numbers if shares[number] >= least]
+    if not case.policy.explore or len(near) < 2:
+        return numbers, 1.0
+    drawn = near[int(hashlib.sha256(case.seed.encode()).hexdigest(), 16) % len(near)]
+    return [drawn, *(number for number in numbers if number != drawn)], 1 / len(near)
 
 
 def _describe(case: Case, number: int, belief: Belief) -> Ranked:

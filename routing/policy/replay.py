@@ -42,7 +42,8 @@ def replay_with(evidence: Mapping[str, Any], policy: PolicyView, verdict: Verdic
     filtered = Filtered(kept, np.zeros(len(roster), bool), dict(evidence["filtered"]), dict(evidence["removed"]))
     order = {name: float(number) for number, name in enumerate(odds)}
     says = list(_says(evidence, odds, shown))
-    return choose(Case(roster, policy, verdict, filtered, says, others=evidence["others"], order=order))
+    return choose(Case(roster, policy, verdict, filtered, says, others=evidence["others"], order=order,
+                       seed=evidence["input"]["id"]))  # fmt: skip
 
 
 def verdict_of(evidence: Mapping[str, Any]) -> Verdict:

@@ -116,18 +116,27 @@ def read_rules(data: Any) -> list[Rule]:
 
     :raises ValidationError: naming each rule that is wrong, and why
     """
+    rules, faults = try_rules(data)
+    if faults:
+        raise ValidationError([wrong(text) for _, text in faults])
+    return rules
+
+
+def try_rules(data: Any) -> tuple[list[Rule], list[tuple[int, str]]]:
+    """Return the rules that can be read, and the number (from 0) and fault of each that cannot.
+
+    :raises ValidationError: if the data is no list
+    """
     if not isinstance(data, list):
         raise ValidationError('Rules are a list, like [{"name": …, "when": {…}, "project": …}].')
-    rules, errors = [], []
-    for number, entry in enumerate(data, start=1):
+    rules, faults = [], []
+    for number, entry in enumerate(data):
         try:
             rules.append(_read_rule(entry))
         except ValidationError as error:
             name = entry.get("name", "") if isinstance(entry, dict) else ""
-            errors.append(f"Rule {number}{f' ({name})' if name else ''}: {' '.join(error.messages)}")
-    if errors:
-        raise ValidationError([wrong(error) for error in errors])
-    return rules
+            faults.append((number, f"Rule {number + 1}{f' ({name})' if name else ''}: {' '.join(error.messages)}"))
+    return rules, faults
 
 
 KNOWN = {"name", "when", "project", "weight", "forbid", "review", "set"}

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -71,9 +72,10 @@ weights = st.fixed_dictionaries({"learned": st.sampled_from([0, 0.5, 1.0]), "cap
 
 
 class TestReplayingARecord:
-    @given(tasks, places, rules, lessons, weights, st.dictionaries(st.sampled_from(["p1", "p2"]), st.integers(1, 3)))
-    def test_under_its_own_policy_gives_the_same_choice(self, task, places, rules, lessons, weights, workload):
-        own = policy(*rules, threshold=0.5, **weights)
+    @given(tasks, places, rules, lessons, weights, st.dictionaries(st.sampled_from(["p1", "p2"]), st.integers(1, 3)),
+           st.sampled_from([0.0, 0.3]))  # fmt: skip
+    def test_under_its_own_policy_gives_the_same_choice(self, task, places, rules, lessons, weights, workload, explore):
+        own = replace(policy(*rules, threshold=0.5, **weights), explore=explore)
         choice, record = decided(task, places, own, workload, lessons)
         for seen in (None, as_seen(record, task.description)):
             again = replay(record, own, seen)
