@@ -149,19 +149,16 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Delegations", "call_split", "admin:routing_delegation_changelist"),
             ("External mappings", "link", "admin:sync_externalmapping_changelist"),
         ),
-        _group(
-            "Places", ("Instances", "lan", "admin:instances_instance_changelist"),
-            ("Projects", "folder", "admin:projects_project_changelist"),
-        ),
+        _group("Places", ("Instances", "lan", "admin:instances_instance_changelist"),
+               ("Projects", "folder", "admin:projects_project_changelist")),
         _group(
             "Decisions", ("Decisions", "alt_route", "admin:routing_decision_changelist"),
             ("Episodes", "history", "admin:routing_episode_changelist"),
             ("Feedback", "thumbs_up_down", "admin:feedback_taskfeedback_changelist"),
             ("Lessons", "school", "admin:routing_episodejudgement_changelist"),
             ("Learned states", "model_training", "admin:routing_learnedstate_changelist"),
-            ("Questions to advisers", "forum", "admin:routing_adviserquestion_changelist"),
-            ("Advice", "tips_and_updates", "admin:routing_taskadvice_changelist"),
         ),
+        _advisers(),
         _group(
             "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
             ("Versions and rules", "checklist", "admin:routing_policyversion_changelist"),
@@ -174,11 +171,18 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("Deliveries", "local_shipping", "admin:events_delivery_changelist"),
             ("Embedding usage", "payments", "admin:routing_embeddingusage_changelist"),
-            ("Adviser usage", "payments", "admin:routing_adviserusage_changelist"),
             ("API keys", "key", "admin:common_apikey_changelist"), ("Users", "person", "admin:auth_user_changelist"),
             ("Groups", "group", "admin:auth_group_changelist"),
         ),
     ]  # fmt: skip
+
+
+def _advisers() -> dict[str, Any]:
+    return _group(
+        "Advisers", ("Questions", "forum", "admin:routing_adviserquestion_changelist"),
+        ("Advice on tasks", "tips_and_updates", "admin:routing_taskadvice_changelist"),
+        ("Cost by day", "payments", "admin:routing_adviserusage_changelist"),
+    )  # fmt: skip
 
 
 def _every_morning() -> dict[str, Any]:

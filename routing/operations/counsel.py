@@ -11,6 +11,7 @@ from routing.policy.types import TaskView
 from routing.strategies.advice import Counsel, accuracy_of
 from tasks.models import Task
 
+LOOKED_AT = 1_000  # of its answers: not all are ever judged
 RECORD = 200  # judged answers that an adviser's accuracy is taken from
 
 
@@ -41,6 +42,8 @@ def _counsels(said: Iterable[AdviserQuestion]) -> tuple[Counsel, ...]:
 
 def trust_in(kind: str, model: str) -> float:
     """Return how far the adviser can be trusted, by its last judged answers; what it says of itself only lowers it."""
-    judged = AdviserQuestion.objects.filter(model=model, adviser=kind).judged(EpisodeJudgement.objects.confirmed())
+    latest = AdviserQuestion.objects.answered().filter(model=model, adviser=kind).order_by("-answered_at")
+    seen = AdviserQuestion.objects.filter(pk__in=latest.values("pk")[:LOOKED_AT])
+    judged = seen.judged(EpisodeJudgement.objects.confirmed())
     told = [question.choice == question.truth for question in judged[:RECORD]]  # type: ignore[attr-defined]
     return accuracy_of(kind, right=sum(told), wrong=len(told) - sum(told))

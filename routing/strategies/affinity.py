@@ -22,6 +22,8 @@ class Affinity:
     recent: Mapping[str, str] = field(default_factory=dict)
 
     def weigh(self, task: TaskView, roster: Roster) -> Say | None:
+        if not self.recent:
+            return None
         odds = np.zeros(len(roster))
         ties: dict[int, list[str]] = {}
         for tie, project in self.recent.items():
