@@ -12,7 +12,7 @@ from instances.tests.factories import InstanceFactory
 from projects.models import Project
 from projects.tests.factories import ProjectFactory
 from routing.models import AdviserQuestion, Episode, EpisodeJudgement, TaskAdvice
-from routing.operations import advise_waiting
+from routing.operations import advise_on, advise_waiting
 from routing.operations.counsel import trust_in
 from routing.tests.advisers import ask_about, configured_llm, in_doubt, names
 from routing.tests.openai_stub import OpenAIStub, serving
@@ -107,6 +107,24 @@ class TestTheSage:
         assert AdviserQuestion.objects.get().state == "expired"
         answered = api("operator").post(f"/review/{task.pk}", project="web").json()
         assert (answered["project"], answered["decided_by"]) == ("web", "human")
+
+    def test_is_overtaken_by_a_person_who_was_quicker(self, sage, api):
+        task = ask_about(in_doubt())
+        api("operator").post(f"/review/{task.pk}", project="web")
+
+        advise_waiting(now=timezone.now() + timedelta(hours=2))
+
+        assert AdviserQuestion.objects.get().state == "overtaken"
+
+    def test_is_not_asked_while_the_language_model_is_still_being_asked(self, settings, model):
+        settings.SAGE = "oracle"
+        task = ask_about(in_doubt())
+        AdviserQuestion.objects.update(state="asked", choice=None)  # as if its worker were still at it
+        Task.objects.filter(pk=task.pk).update(status="pending", project=None, review_required=True)
+
+        advise_on(task=Task.objects.get(pk=task.pk))
+
+        assert [question.adviser for question in AdviserQuestion.objects.all()] == ["llm"]
 
     def test_comes_after_the_language_model(self, settings, model, api):
         settings.SAGE = "oracle"

@@ -40,7 +40,9 @@ def advise_waiting(*, limit: int = 5, now: datetime | None = None) -> int:
     """Ask about what waits, and go on to the next where an answer did not come in time; return how many were done."""
     overdue = list(AdviserQuestion.objects.overdue(now or timezone.now()).select_related("task")[:limit])
     for question in overdue:
-        if _close(question, State.EXPIRED):
+        if not question.task.review_required:
+            _close(question, State.OVERTAKEN)
+        elif _close(question, State.EXPIRED):
             advise_on(task=question.task)
     lease = timedelta(seconds=6 * settings.LLM_TIMEOUT + 10)  # two tries of each form of a question
     return len(overdue) + events.drain(CONSUMER, _take_in, batch=1, limit=limit, lease=lease)
@@ -63,6 +65,8 @@ def advise_on(*, task: Task, patience: float | None = None) -> bool:
     Everybody is asked once about the same text, policy and learning. `patience` is how many seconds one may take.
     """
     for adviser in in_order(patience=patience):
+        if AdviserQuestion.objects.open().filter(task=task, adviser=adviser.kind).exists():
+            return False  # it is being asked
         asked = _open(task, adviser)
         if asked is None:
             continue
