@@ -166,6 +166,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Backtests", "replay", "admin:routing_backtest_changelist"),
             ("Shadow choices", "contrast", "admin:routing_shadowchoice_changelist"),
             ("Patterns", "pattern", "admin:routing_pattern_changelist"),
+            ("Consolidations", "nightlight", "admin:routing_consolidationrun_changelist"),
         ),
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),

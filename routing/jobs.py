@@ -1,4 +1,4 @@
-"""What is rung or swept: routing, refitting and embedding."""
+"""What is rung or swept: routing, refitting, consolidating and embedding."""
 
 from datetime import timedelta
 
@@ -52,6 +52,25 @@ def refit() -> int | None:
     """Fit the learned factor anew if enough was learned since."""
     state = operations.refit_if_due()
     return state.number if state else None
+
+
+@shared_task(name="routing.consolidate")
+def consolidate() -> int | None:
+    """Consolidate what was learned, unless another run is at it."""
+    try:
+        return operations.consolidate().pk
+    except operations.AlreadyConsolidating:
+        return None
+
+
+@shared_task(name="routing.consolidate_wanted")
+def consolidate_wanted() -> int | None:
+    """Do the consolidation that somebody has asked for."""
+    try:
+        run = operations.consolidate_wanted()
+    except operations.AlreadyConsolidating:
+        return None
+    return run.pk if run else None
 
 
 @shared_task(name="routing.propose_rules")

@@ -22,7 +22,7 @@ from routing.models import (
     TaskAdvice,
 )
 
-MOST_REPLAYED = 10_000  # in a request; the command has no limit
+MOST_REPLAYED = 2_000  # in a request; the command has no limit
 
 
 class DecisionSerializer(LeanSerializer):

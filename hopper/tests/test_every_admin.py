@@ -28,7 +28,7 @@ from routing.models import (
     ShadowChoice,
     TaskAdvice,
 )
-from routing.operations import backtest_version, create_policy, create_version, embed_waiting
+from routing.operations import backtest_version, consolidate, create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, escalate_tasks, submit_task
 
@@ -71,6 +71,7 @@ def house(admin_client):
         task=ready, kind="tags", state="proposed", content={"tags": ["a"]}, model="m", asked_by="b"
     )
     Group.objects.create(name="operators")
+    consolidate()
     for _ in range(2):
         submit_task(title="Draw the map", actor="ada")
     escalate_tasks()

@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, link_to, percent
 from routing import operations
-from routing.admin import policies  # noqa: F401  registers its pages
+from routing.admin import memory, policies  # noqa: F401  register their pages
 from routing.models import (
     AdviserQuestion,
     AdviserUsage,
@@ -21,7 +21,6 @@ from routing.models import (
     Episode,
     EpisodeJudgement,
     LearnedState,
-    Pattern,
     TaskAdvice,
 )
 
@@ -154,40 +153,6 @@ class LearnedStateAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet:
         return super().get_queryset(request).defer("arrays")
-
-
-@admin.register(Pattern)
-class PatternAdmin(OperatedAdmin):
-    """Regularities, written or learned."""
-
-    list_display = ["name", "pattern_type", "target_project", "target_instance", "sure", "usage_count", "is_active"]
-    list_filter = ["is_active", "is_anti_pattern", "pattern_type", "source"]
-    search_fields = ["name", "description", "target_project"]
-    readonly_fields = ["last_used_at", "last_refined_at", "created_at", "updated_at", "version"]
-    ordering = ["name", "pk"]
-    fieldsets = [
-        (None, {"fields": ["name", "description", "is_active", "is_anti_pattern"]}),
-        ("Which tasks", {"fields": ["pattern_type", "tag_criteria", "text_criteria", "priority_criteria"]}),
-        ("Go where", {"fields": ["target_project", "target_instance", "confidence"]}),
-        ("How often it held", {"fields": ["usage_count", "success_count", "failure_count"]}),
-        ("History", {"fields": ["id", "derived_from", "source", "source_instance_id", *readonly_fields]}),
-    ]
-
-    @display(description="Confidence", ordering="confidence")
-    def sure(self, pattern: Pattern) -> str | None:
-        return percent(pattern.confidence)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [*self.readonly_fields, "id"] if obj else self.readonly_fields
-
-    def create_row(self, *, actor: str, **fields: Any) -> Pattern:
-        return operations.create_pattern(actor=actor, **fields)
-
-    def change_row(self, row: Pattern, *, actor: str, **changes: Any) -> Pattern:
-        return operations.change_pattern(pattern=row, actor=actor, **changes)
-
-    def delete_row(self, row: Pattern, *, actor: str) -> None:
-        operations.delete_pattern(pattern=row, actor=actor)
 
 
 @admin.register(Delegation)

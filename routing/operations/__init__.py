@@ -5,6 +5,12 @@ from routing.embedding.fetch import fetch_model
 from routing.operations.advising import advise_on, advise_waiting, answer_as_sage, is_sage
 from routing.operations.backtests import backtest_version, why_untested
 from routing.operations.chains import chain_of
+from routing.operations.consolidating import (
+    AlreadyConsolidating,
+    consolidate,
+    consolidate_wanted,
+    request_consolidation,
+)
 from routing.operations.deciding import (
     Dossier,
     assign_task,
@@ -44,11 +50,13 @@ from routing.operations.policies import (
 from routing.operations.proposals import ProposalSettled, accept_proposal, dismiss_proposal, propose_rules
 from routing.operations.question import embed_question
 from routing.operations.shadows import report_shadow
+from routing.operations.skills import proven_by
 from routing.operations.suggesting import ask_for_advice, settle_advice
 from routing.operations.usage import record_usage
 
 __all__ = [
     "CONSUMER",
+    "AlreadyConsolidating",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",
@@ -74,6 +82,8 @@ __all__ = [
     "close_hops",
     "compare_versions",
     "complete_delegation",
+    "consolidate",
+    "consolidate_wanted",
     "create_pattern",
     "create_policy",
     "create_version",
@@ -95,6 +105,7 @@ __all__ = [
     "load_policy",
     "open_dossier",
     "propose_rules",
+    "proven_by",
     "read_policy",
     "record_imported",
     "record_usage",
@@ -102,6 +113,7 @@ __all__ = [
     "refit_if_due",
     "reject_delegation",
     "report_shadow",
+    "request_consolidation",
     "roll_back",
     "route_task",
     "route_waiting",

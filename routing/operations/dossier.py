@@ -11,7 +11,7 @@ from routing.operations import loading
 from routing.policy.decide import decide
 from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
-from routing.strategies import Advised, Affinity, Boost, Capability, Counsel, Learned, Velocity, Workload
+from routing.strategies import Advised, Affinity, Boost, Capability, Counsel, Learned, Patterns, Velocity, Workload
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,19 @@ class Dossier:
     def strategies(self) -> Sequence[Strategy]:
         learned = () if settings.ROUTING_STRATEGY == "rules" else (Learned(self.memory),)
         return (
-            Capability(use_mentions=not self.memory.is_fitted), *learned, Workload(self.workload), Velocity(), Boost(),
-            Affinity(self.recent), *(Advised(counsel) for counsel in self.counsels),
+            Capability(use_mentions=not self.memory.is_fitted, proven=self.knowledge.proven), *learned,
+            Workload(self.workload), Velocity(), Boost(), Affinity(self.recent),
+            *(Advised(counsel) for counsel in self.counsels),
         )  # fmt: skip
 
     def decide(self, view: TaskView) -> tuple[Choice, float]:
         """Return the choice and the milliseconds it took; of equals the one whose turn is longest ago goes first."""
         begun = time.perf_counter()
-        choice = decide(view, self.knowledge.roster, self.policy, self.strategies)
+        patterns = Patterns(self.knowledge.patterns.matching(view))
+        case = view, self.knowledge.roster, self.policy, (*self.strategies, patterns)
+        choice = decide(*case, quarantined=patterns.quarantined)
         if choice.is_routed and len(choice.tied) > 1:
-            order = loading.last_chosen(choice.tied)
-            choice = decide(view, self.knowledge.roster, self.policy, self.strategies, order=order)
+            choice = decide(*case, quarantined=patterns.quarantined, order=loading.last_chosen(choice.tied))
         return choice, (time.perf_counter() - begun) * 1000
 
 

@@ -18,9 +18,12 @@ from projects.models import Project
 from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
 from routing.learning.model import Arrays, Model
 from routing.models import Decision, EpisodeJudgement, LearnedState, PolicyVersion
+from routing.operations.patterns import read_patterns
+from routing.operations.skills import read_skills
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Door, Roster, TaskView, text_of
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
+from routing.strategies import PatternBook, Proven
 from tasks.models import Task
 
 log = logging.getLogger(__name__)
@@ -36,14 +39,12 @@ QUESTIONS = (
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'shadow'",
     "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
     "SELECT MAX(updated_at) FROM episode_judgements",
+    "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM routing_patterns WHERE is_active",
+    "SELECT MAX(number) FROM learned_states WHERE kind = 'skills'",
 )
-COLUMNS = (
-    *["places"] * 6,
-    *["policy"] * 2,
-    *["challenger"] * 2,
-    "model",
-    "lessons",
-)  # what each column of the answers speaks of
+COLUMNS = (  # what each column of the answers speaks of
+    *["places"] * 6, *["policy"] * 2, *["challenger"] * 2, "model", "lessons", *["patterns"] * 3, "skills",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Knowledge:
     policy: PolicyView = field(default_factory=PolicyView)
     challenger: PolicyView | None = None
     memory: Memory = field(default_factory=Memory)
+    patterns: PatternBook = field(default_factory=PatternBook)
+    proven: Proven = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,10 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
         memory, until = _read_model() if "model" in changed else (knowledge.memory, until)
         memory, until = _learn(memory, until)
         knowledge = replace(knowledge, memory=memory)
+    if "patterns" in changed:
+        knowledge = replace(knowledge, patterns=read_patterns())
+    if "skills" in changed:
+        knowledge = replace(knowledge, proven=read_skills())
     return _Kept(knowledge, stamps, until)
 
 

@@ -11,7 +11,14 @@ from routing.policy.types import Choice, Ranked
 
 SHOWN = 20
 FORBIDDEN_SHOWN = 5
-ADVISERS = ("llm", "sage")
+ADVISERS = {"llm": "llm", "sage": "sage"}
+# who a factor decides for
+LEADERS = {
+    "capability": "capability",
+    "learned": "learned",
+    "pattern": "learned",
+    **ADVISERS,
+}
 DIGITS = 9  # shares that differ by less are equal
 
 
@@ -88,9 +95,10 @@ def _leader(case: Case, numbers: Sequence[int]) -> str:
         return "rules"
     leads = {"capability": 0.0}
     for say in case.says:
-        if say.factor in ("capability", "learned", *ADVISERS):
+        if name := LEADERS.get(say.factor):
             rival = say.odds[numbers[1]] if len(numbers) > 1 else 0.0
-            leads[say.factor] = case.policy.weight(say.factor) * float(say.odds[numbers[0]] - rival)
+            lead = case.policy.weight(say.factor) * float(say.odds[numbers[0]] - rival)
+            leads[name] = leads.get(name, 0.0) + lead
     leader = max(leads, key=lambda name: leads[name])
     advised = any(say.factor in ADVISERS and say.scores[numbers[0]] > 0 for say in case.says)
     return "hybrid" if advised and leader not in ADVISERS else leader

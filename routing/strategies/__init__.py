@@ -2,8 +2,22 @@
 
 from routing.strategies.advice import Advised, Counsel
 from routing.strategies.affinity import Affinity
-from routing.strategies.capability import Boost, Capability
+from routing.strategies.capability import Boost, Capability, Proven
 from routing.strategies.learned import Learned
 from routing.strategies.load import Velocity, Workload
+from routing.strategies.patterns import Known, PatternBook, Patterns
 
-__all__ = ["Advised", "Affinity", "Boost", "Capability", "Counsel", "Learned", "Velocity", "Workload"]
+__all__ = [
+    "Advised",
+    "Affinity",
+    "Boost",
+    "Capability",
+    "Counsel",
+    "Known",
+    "Learned",
+    "PatternBook",
+    "Patterns",
+    "Proven",
+    "Velocity",
+    "Workload",
+]
