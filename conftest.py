@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
 
 from hopper.common.keys import create_key
@@ -19,6 +20,7 @@ def pytest_configure():
     Argon2 is slow on purpose, and WhiteNoise looks up all static files anew for every test client.
     """
     settings.EMBEDDINGS_PROVIDER, settings.EMBEDDINGS_MODEL = "hashing", ""
+    settings.LLM_MODEL = settings.SAGE = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
     settings.MEMORY_REPOSITORY = os.environ["MEMORY_REPOSITORY"] = ""  # in processes that tests start, too
@@ -67,6 +69,7 @@ def _fresh_process():
     from routing.operations import loading
 
     loading.forget()
+    caches["working"].clear()
     yield
     loading.forget()
 

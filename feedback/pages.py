@@ -18,7 +18,8 @@ from feedback import operations
 from hopper.common.errors import HopperError
 from hopper.common.rest.principals import Principal
 from projects.models import Project
-from routing.models import Decision, EpisodeJudgement
+from routing.models import Decision, EpisodeJudgement, TaskAdvice
+from routing.operations import settle_advice as settle_its_advice
 from routing.operations import settle_duplicate as settle
 from tasks.models import Task
 
@@ -78,6 +79,24 @@ def settle_duplicate(request: HttpRequest, key: str) -> HttpResponse:
     return page
 
 
+@require_http_methods(["POST"])
+def settle_advice(request: HttpRequest, key: str) -> HttpResponse:
+    """Accept or dismiss what an adviser suggests for a task, and show the task again."""
+    seen = TaskAdvice.objects.for_principal(Principal.of_user(request.user))
+    advice = seen.filter(pk=unquote(key)).select_related("task").first()
+    if advice is None or not request.user.has_perm("tasks.change_task"):
+        messages.error(request, "You may not change this task, or the advice is no longer there.")
+        return redirect("admin:tasks_task_changelist")
+    accept = request.POST.get("verdict") == "accept"
+    try:
+        settle_its_advice(advice=advice, accept=accept, actor=request.user.get_username())
+    except HopperError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "The advice was taken." if accept else "The advice was dismissed.")
+    return redirect("admin:tasks_task_change", advice.task_id)
+
+
 def _seen(request: HttpRequest) -> Any:
     return Task.objects.for_principal(Principal.of_user(request.user))
 
@@ -130,10 +149,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Delegations", "call_split", "admin:routing_delegation_changelist"),
             ("External mappings", "link", "admin:sync_externalmapping_changelist"),
         ),
-        _group(
-            "Places", ("Instances", "lan", "admin:instances_instance_changelist"),
-            ("Projects", "folder", "admin:projects_project_changelist"),
-        ),
+        _group("Places", ("Instances", "lan", "admin:instances_instance_changelist"),
+               ("Projects", "folder", "admin:projects_project_changelist")),
         _group(
             "Decisions", ("Decisions", "alt_route", "admin:routing_decision_changelist"),
             ("Episodes", "history", "admin:routing_episode_changelist"),
@@ -143,6 +160,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Attention", "tune", "admin:routing_attentionweight_changelist"),
         ),
         _policy(),
+        _advisers(),
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("Deliveries", "local_shipping", "admin:events_delivery_changelist"),
@@ -167,6 +185,14 @@ _ACCESS = (
     ("API keys", "key", "admin:common_apikey_changelist"), ("Users", "person", "admin:auth_user_changelist"),
     ("Groups", "group", "admin:auth_group_changelist"),
 )  # fmt: skip
+
+
+def _advisers() -> dict[str, Any]:
+    return _group(
+        "Advisers", ("Questions", "forum", "admin:routing_adviserquestion_changelist"),
+        ("Advice on tasks", "tips_and_updates", "admin:routing_taskadvice_changelist"),
+        ("Cost by day", "payments", "admin:routing_adviserusage_changelist"),
+    )  # fmt: skip
 
 
 def _every_morning() -> dict[str, Any]:

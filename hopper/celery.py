@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
     "escalate what runs out of time": every(timedelta(seconds=30), "tasks.escalate"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
+    "ask advisers about what waits for a person": every(timedelta(seconds=2), "routing.advise_waiting"),
     "consolidate what was asked for": every(timedelta(seconds=10), "routing.consolidate_wanted"),
     "consolidate what was learned": every(timedelta(days=1), "routing.consolidate"),
     "propose rules from what was learned": every(timedelta(days=1), "routing.propose_rules"),

@@ -153,6 +153,15 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Where tasks went in the last hour: Redis may be away, which costs a question to the database.
+    "working": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "working",
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "working"},
     # Vectors of what people search for, in each process: Redis may be away, and a search must not be.
     "questions": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "questions"},
 }
@@ -259,6 +268,28 @@ EMBEDDINGS_MODEL_FILES = {
     ),
 }  # fmt: skip
 DUPLICATE_SIMILARITY = env.share("DUPLICATE_SIMILARITY")
+
+# -- advisers: who is asked when Hopper cannot tell (docs/advisers.md) -------------------------------------------
+
+# How far a decision goes: rules alone, what was learned too, then a language model, a sage, or both in this order.
+ROUTING_STRATEGY = env.choice("ROUTING_STRATEGY", default="hybrid", among=("hybrid", "rules", "learned", "llm", "sage"))
+LLM_MODEL = env.text("LLM_MODEL")
+LLM_SERVER = env.url("LLM_BASE_URL", default="", schemes=("http", "https"))
+LLM_BASE_URL = LLM_SERVER or OPENAI_BASE_URL
+LLM_API_KEY = env.text("LLM_API_KEY") or ("" if LLM_SERVER else OPENAI_API_KEY)  # a key goes to its own server alone
+LLM_TIMEOUT = env.whole("LLM_TIMEOUT", default=10, minimum=1)
+# Dollars for a million tokens asked and answered, like in=0.15,out=0.6; without them only calls and tokens are limited.
+LLM_PRICES = env.numbers("LLM_PRICES")
+# What one day (UTC) may cost; 0: no limit of this kind.
+LLM_DAILY_CALLS = env.whole("LLM_DAILY_CALLS", default=500)
+LLM_DAILY_TOKENS = env.whole("LLM_DAILY_TOKENS", default=1_000_000)
+LLM_DAILY_BUDGET = env.whole("LLM_DAILY_BUDGET", default=0)
+# Whose key answers as the sage, and for how long it is waited for before a person has to.
+SAGE = env.text("SAGE")
+SAGE_SECONDS = env.whole("SAGE_SECONDS", default=3600, minimum=1)
+if LLM_MODEL or SAGE:
+    CONSUMERS["task.review_requested"] = [*CONSUMERS["task.review_requested"], "advice"]
+    CONSUMERS["advice.wanted"] = ["advice"]
 
 # -- API ----------------------------------------------------------------------------------------------------
 

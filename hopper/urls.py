@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from feedback.pages import review_queue, settle_duplicate
+from feedback.pages import review_queue, settle_advice, settle_duplicate
 from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
@@ -23,8 +23,13 @@ urlpatterns = [
     path("admin/policies/<str:key>/", admin.site.admin_view(policy_trial), name="policy-trial"),
     path("admin/policies/<str:key>/export/", admin.site.admin_view(policy_export), name="policy-export"),
     path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
+    path("admin/advice/<str:key>/", admin.site.admin_view(settle_advice), name="settle-advice"),
     path("admin/", admin.site.urls),
-    re_path(r"^api/v1/review/(?P<pk>[^/]+)/?$", ReviewViewSet.as_view({"post": "answer"}), name="review-answer"),
+    re_path(
+        r"^api/v1/review/(?P<pk>[^/]+)/?$",
+        ReviewViewSet.as_view({"get": "retrieve", "post": "answer"}),
+        name="review-answer",
+    ),
     path("api/v1/", include(router.urls)),
     path("api/schema/", SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]), name="schema"),
     path(

@@ -84,8 +84,8 @@ class InstanceQuerySet(TreeQuerySet):
         return self.filter(pk__in=Below(tops.order_by().values("pk")))
 
     def private(self) -> Self:
-        """Instances of people and families, and everything below them."""
-        tops = self.model._default_manager.filter(scope__in=("PERSONAL", "FAMILY"))
+        """What PERSONAL and FAMILY instances keep to themselves: they and all below them."""
+        tops = self.model._default_manager.filter(scope__in=[name for name in SCOPES if SCOPES[name].is_private])
         return self.filter(pk__in=Below(tops.order_by().values("pk")))
 
     def may_hand_down(self, key: str | None) -> bool:

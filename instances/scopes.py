@@ -75,6 +75,7 @@ class ScopeRules:
     name: str
     sits_under: frozenset[str | None]  # None: at the root
     keeps_content = False  # what came in stays in the branch
+    is_private = False  # nobody outside of this house is told of it, no language model either
     executes = True  # here, by whoever claims
     delegates = True  # to what is below
     has_door = False  # that may be closed to a task
@@ -139,6 +140,7 @@ class Personal(ScopeRules):
     has_door = True
     sits_under = frozenset({None, "GLOBAL", "FAMILY"})
     keeps_content = True
+    is_private = True
 
     def why_not_receive(self, facts: Facts, *, sender: str) -> str | None:
         return None if self.may_be_held_by(sender, facts) else "takes work from its owner only"
@@ -153,6 +155,7 @@ class Family(ScopeRules):
     name = "FAMILY"
     has_door = True
     sits_under = frozenset({None, "GLOBAL"})
+    is_private = True
 
     def why_not_receive(self, facts: Facts, *, sender: str) -> str | None:
         return None if self.may_be_held_by(sender, facts) else "takes work from its members only"

@@ -7,4 +7,5 @@ class RoutingConfig(AppConfig):
     name = "routing"
 
     def ready(self) -> None:
-        from routing.embedding import checks  # noqa: F401 - registers the system checks
+        from routing.advisers import checks as _advisers  # noqa: F401 - registers the system checks
+        from routing.embedding import checks  # noqa: F401

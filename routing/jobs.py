@@ -31,6 +31,12 @@ def settle_delegations() -> dict[str, int]:
     return operations.settle_delegations()
 
 
+@shared_task(name="routing.advise_waiting")
+def advise_waiting(limit: int = 5) -> int:
+    """Ask advisers about what Hopper could not decide; few at a time, as each may take its time."""
+    return operations.advise_waiting(limit=limit)
+
+
 @shared_task(name="routing.embed_waiting")
 def embed_waiting(limit: int = 1000) -> int:
     """Build the vectors of what has changed."""

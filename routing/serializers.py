@@ -10,7 +10,17 @@ from hopper.common.rest.serializers import (
     StrictModelSerializer,
     StrictSerializer,
 )
-from routing.models import Backtest, Decision, Delegation, Episode, Pattern, Policy, PolicyVersion, Proposal
+from routing.models import (
+    Backtest,
+    Decision,
+    Delegation,
+    Episode,
+    Pattern,
+    Policy,
+    PolicyVersion,
+    Proposal,
+    TaskAdvice,
+)
 
 MOST_REPLAYED = 2_000  # in a request; the command has no limit
 
@@ -243,6 +253,18 @@ class SuggestionSerializer(serializers.Serializer):
     reasoning = serializers.CharField()
     decided_by = serializers.CharField()
     candidates = CandidateSerializer(many=True)
+
+
+class TaskAdviceSerializer(LeanSerializer):
+    """Tags, an effort or subtasks that an adviser proposes."""
+
+    class Meta:
+        model = TaskAdvice
+        fields = [
+            "id", "task_id", "kind", "state", "content", "model", "asked_by", "settled_by", "created_at", "updated_at",
+            "version",
+        ]  # fmt: skip
+        read_only_fields = fields
 
 
 class WeighedSerializer(serializers.Serializer):

@@ -9,7 +9,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hopper.api.meaning import MeaningfulTaskViewSet
+from hopper.api.advice import AdvisedTaskViewSet
 from hopper.api.places import named_instance
 from hopper.common.models import Role
 from routing import operations
@@ -18,11 +18,11 @@ from routing.serializers import ChainSerializer, DelegateInput, DelegationSerial
 from tasks.serializers import TaskSerializer
 
 
-class DelegatedTaskViewSet(MeaningfulTaskViewSet):
+class DelegatedTaskViewSet(AdvisedTaskViewSet):
     """Handing a task on, and its way so far."""
 
-    access: ClassVar = {**MeaningfulTaskViewSet.access, "delegations": Role.VIEWER, "delegate": Role.EXECUTOR}
-    also_shows = (*MeaningfulTaskViewSet.also_shows, DelegationSerializer)
+    access: ClassVar = {**AdvisedTaskViewSet.access, "delegations": Role.VIEWER, "delegate": Role.EXECUTOR}
+    also_shows = (*AdvisedTaskViewSet.also_shows, DelegationSerializer)
 
     @extend_schema(responses=ChainSerializer)
     @action(detail=True)

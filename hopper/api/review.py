@@ -5,20 +5,41 @@ from typing import Any, ClassVar
 from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feedback import operations as feedback
 from feedback.serializers import ReviewAnswer
+from hopper.api.advice import KnownSerializer, known_of
 from hopper.api.meaning import ComposedTaskFilter
 from hopper.api.places import named_place
 from hopper.api.tasks import DetailedTaskSerializer, suggestion
 from hopper.common.models import Role
+from hopper.common.rest.serializers import StrictFloatField
 from hopper.common.rest.viewsets import ScopedViewSet
-from routing.models import Duplicate
+from routing import operations as routing
+from routing.models import Decision, Duplicate
 from routing.serializers import DecisionSerializer, SuggestionSerializer
 from tasks.models import Task
 from tasks.serializers import TaskInput
+
+
+class DossierSerializer(KnownSerializer):
+    """A task in review with all that is known of it."""
+
+    task = DetailedTaskSerializer()
+
+
+class SageAnswer(ReviewAnswer):
+    """A sage's answer: a project, how sure the sage is, or nothing named, which says that it cannot tell."""
+
+    confidence = StrictFloatField(default=1.0, min_value=0, max_value=1)
+
+    def validate(self, attrs: dict) -> dict:
+        if attrs.get("instance"):
+            raise ValidationError({"instance": ["A sage names a project."]})
+        return attrs
 
 
 class ReviewViewSet(ScopedViewSet):
@@ -28,7 +49,7 @@ class ReviewViewSet(ScopedViewSet):
     serializer_class = DetailedTaskSerializer
     filterset_class = ComposedTaskFilter
     also_shows = (DecisionSerializer,)
-    access: ClassVar = {"list": Role.VIEWER, "answer": Role.OPERATOR}
+    access: ClassVar = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "answer": Role.OPERATOR}
     orderings: ClassVar = {"priority": "priority_rank", "created_at": "created_at"}
     default_ordering = "priority,created_at"
 
@@ -40,14 +61,25 @@ class ReviewViewSet(ScopedViewSet):
         """List the tasks that wait for a person, most urgent and oldest first."""
         return self.pages(self.filter_queryset(self.get_queryset()))
 
-    @extend_schema(request=ReviewAnswer, responses=DecisionSerializer)
+    @extend_schema(responses=DossierSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """Show one of them with all that is known: candidates, factors, filters, near episodes, advisers asked."""
+        task = self.get_object()
+        return Response({"task": self.shown(task), **known_of(task, self.principal)})
+
+    @extend_schema(request=SageAnswer, responses=DecisionSerializer)
     def answer(self, request: Request, pk: str) -> Response:
-        """Say where the task belongs: it goes there, and Hopper learns from it."""
-        wanted = ReviewAnswer.checked(request.data)
+        """Say where the task belongs: it goes there, and Hopper learns from it; a sage's word is weighed instead."""
+        is_sage = routing.is_sage(actor=self.actor)
+        wanted = (SageAnswer if is_sage else ReviewAnswer).checked(request.data)
         place = named_place(wanted, self.principal)
         self.queryset = Task.objects.all()  # a task that is not in review is refused with its state, not as unknown
-        reason = wanted.get("reason", "")
-        made = feedback.answer_review(task=self.get_object(), actor=self.actor, reason=reason, **place)
+        task, reason = self.get_object(), wanted.get("reason", "")
+        if is_sage and task.review_required:
+            told = {"confidence": wanted["confidence"], "reason": reason}
+            routing.answer_as_sage(task=task, project=place["project"], actor=self.actor, **told)
+            return Response(DecisionSerializer.show(Decision.objects.get(task=task)))
+        made = feedback.answer_review(task=task, actor=self.actor, reason=reason, **place)
         return Response(DecisionSerializer.show(made))
 
 

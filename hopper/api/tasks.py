@@ -7,6 +7,7 @@ from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +18,7 @@ from hopper.api.delegation import DelegatedTaskViewSet
 from hopper.api.meaning import DuplicateSerializer
 from hopper.api.places import named_place
 from hopper.common.models import Role
+from hopper.common.rest import idempotency
 from hopper.common.rest.principals import Principal
 from hopper.events.models import Event
 from hopper.events.serializers import EventSerializer
@@ -34,6 +36,9 @@ from tasks.serializers import TaskSerializer
 WRITE_FEEDBACK = dict.fromkeys(("give_feedback", "replace_feedback", "withdraw_feedback"), Role.EXECUTOR)
 LOOKS = dict.fromkeys(("timeline", "decision", "explain", "feedback", "external_mappings"), Role.VIEWER)
 OPERATE = dict.fromkeys(("route", "record_decision", "add_mapping", "change_mapping", "remove_mapping"), Role.OPERATOR)
+
+
+LONGEST_WAIT = 10
 
 
 def suggestion(task: Task, principal: Principal) -> dict[str, Any]:
@@ -102,17 +107,33 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
         return Response(self.read(task), status=status.HTTP_201_CREATED, headers=location)
 
     @extend_schema(
-        request=None, parameters=[OpenApiParameter("dry_run", bool, description="Decide and store nothing.")],
+        request=None,
+        parameters=[
+            OpenApiParameter("dry_run", bool, description="Decide and store nothing."),
+            OpenApiParameter("wait", int, description="Seconds, up to 10, to wait for an adviser if there is doubt."),
+        ],
         responses={200: DetailedTaskSerializer},
-    )  # fmt: skip
+    )
     @action(detail=True, methods=["post"])
     def route(self, request: Request, pk: str) -> Response:
         """Route a pending task now; `?dry_run=true` decides and stores nothing."""
         task = self.get_object()
         if self.flag("dry_run", default=False):
             return Response(suggestion(task, self.principal))
-        routing.route_task(task=task, actor=self.actor)
+        patience = self._patience()
+        decision = routing.route_task(task=task, actor=self.actor)
+        if patience and decision.outcome == Decision.Outcome.ABSTAINED:
+            routing.advise_on(task=Task.objects.get(pk=task.pk), patience=patience)
         return Response(self.read(task))
+
+    def _patience(self) -> int:
+        """Return for how many seconds an adviser is waited for; not with a key, which would hold a transaction."""
+        text = self.request.query_params.get("wait", "0")
+        if not (text.isdecimal() and text.isascii() and len(text) <= 2 and int(text) <= LONGEST_WAIT):
+            raise ValidationError({"wait": [f"Send a whole number of seconds, at most {LONGEST_WAIT}."]})
+        if int(text) and idempotency.HEADER in self.request.META:
+            raise ValidationError({"wait": ["Leave it out, or the Idempotency-Key: such a POST waits for nobody."]})
+        return int(text)
 
     @extend_schema(responses=EventSerializer(many=True))
     @action(detail=True)

@@ -17,6 +17,8 @@ from hopper.events.models import Event
 from hopper.tests.forms import filled_in, said_by, send
 from hopper.tests.refusals import nothing_stored
 from routing.models import (
+    AdviserQuestion,
+    AdviserUsage,
     AttentionWeight,
     Decision,
     EmbeddingUsage,
@@ -25,6 +27,7 @@ from routing.models import (
     PolicyVersion,
     Proposal,
     ShadowChoice,
+    TaskAdvice,
 )
 from routing.operations import backtest_version, consolidate, create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
@@ -61,6 +64,14 @@ def house(admin_client):
     LearnedState.objects.get_or_create(kind="lexical", number=1, defaults={"arrays": b"", "metrics": {}})
     AttentionWeight.objects.create(factor="linear", weight=1.0)
     EmbeddingUsage.objects.create(day=date(2026, 11, 21), model="text-embedding-3-small/1536")
+    AdviserUsage.objects.create(day=date(2026, 11, 21), model="gpt-4o-mini")
+    AdviserQuestion.objects.create(
+        task=ready, adviser="llm", model="gpt-4o-mini", about="a", dossier="d", asked_at=ready.created_at,
+        deadline=ready.created_at,
+    )  # fmt: skip
+    TaskAdvice.objects.create(
+        task=ready, kind="tags", state="proposed", content={"tags": ["a"]}, model="m", asked_by="b"
+    )
     Group.objects.create(name="operators")
     consolidate()
     for _ in range(2):

@@ -20,7 +20,7 @@ from hopper.tests.refusals import nothing_stored, refused
 from hopper.tests.test_roles import DOORS
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
-from routing.models import Duplicate, Proposal
+from routing.models import Duplicate, Proposal, TaskAdvice
 from routing.operations import (
     accept_delegation,
     assign_task,
@@ -42,7 +42,7 @@ WORD = "zebra"  # in the texts of every body: none may be found where answers ar
 
 
 @pytest.fixture
-def house():
+def house(settings):
     """A row for each thing that can be done; returns the ids that Hopper made."""
     root, web = InstanceFactory(id="root", scope="GLOBAL"), ProjectFactory(name="web")
     ProjectFactory(name="empty")
@@ -75,6 +75,8 @@ def house():
     )
     accept_delegation(delegation=taken, actor="ada")
     cancel_delegation(delegation=hop, actor="ada")
+    settings.LLM_MODEL = "asked-by-nobody"
+    advice = TaskAdvice.objects.create(task_id="waiting", kind="tags", state="proposed", model="m", asked_by="ada")
     return {
         "policy": policy.pk,
         "ruling": ruling.policy_id,
@@ -83,6 +85,7 @@ def house():
         "hop": hop.pk,
         "offer": offer.pk,
         "taken": taken.pk,
+        "advice": advice.pk,
     }
 
 
@@ -131,6 +134,8 @@ POSTS = [
     ("/delegations/{offer}/reject", {"reason": WORD}),
     ("/delegations/{offer}/cancel", {"reason": WORD}),
     ("/delegations/{taken}/complete", {"result": {"said": WORD}}),
+    ("/tasks/placed/advice", {"kinds": ["tags"]}),
+    ("/tasks/waiting/advice/{advice}", {"verdict": "dismiss"}),
     ("/review/doubt", {"project": "web", "reason": WORD}),
 ]  # fmt: skip
 

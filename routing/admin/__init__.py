@@ -13,6 +13,8 @@ from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, link_to, percent
 from routing import operations
 from routing.admin import memory, policies  # noqa: F401  register their pages
 from routing.models import (
+    AdviserQuestion,
+    AdviserUsage,
     AttentionWeight,
     Decision,
     Delegation,
@@ -21,6 +23,7 @@ from routing.models import (
     Episode,
     EpisodeJudgement,
     LearnedState,
+    TaskAdvice,
 )
 
 SHOWN_CANDIDATES = 10
@@ -29,6 +32,10 @@ HOP_COLOURS = {
     "expired": "warning",
 }  # fmt: skip
 
+QUESTION_COLOURS = {
+    "asked": "info", "answered": "success", "abstained": "default", "failed": "danger", "expired": "warning",
+    "overtaken": "default",
+}  # fmt: skip
 HINT_COLOURS = {"suggested": "warning", "confirmed": "default", "dismissed": "default"}
 
 
@@ -242,5 +249,40 @@ class EmbeddingUsageAdmin(ReadOnlyAdmin):
     """What embedding services were asked for, and about what it cost."""
 
     list_display = ["day", "model", "texts", "tokens", "dollars"]
+    search_fields = ["model"]
+    ordering = ["-day", "model"]
+
+
+@admin.register(AdviserQuestion)
+class QuestionAdmin(ReadOnlyAdmin):
+    """What language models and sages were asked and said, newest first."""
+
+    list_display = ["task", "model", "standing", "choice", "confidence", "asked_at", "deadline"]
+    list_filter = ["adviser", "state"]
+    list_select_related = ["task"]
+    search_fields = ["task__title", "model", "choice"]
+    ordering = ["-asked_at", "-pk"]
+
+    @display(description="State", ordering="state", label=QUESTION_COLOURS)
+    def standing(self, question: AdviserQuestion) -> tuple[str, str]:
+        return question.state, question.get_state_display()
+
+
+@admin.register(TaskAdvice)
+class TaskAdviceAdmin(ReadOnlyAdmin):
+    """What advisers propose; it is accepted or dismissed on the page of its task."""
+
+    list_display = ["task", "kind", "state", "model", "asked_by", "settled_by", "created_at"]
+    list_filter = ["kind", "state"]
+    list_select_related = ["task"]
+    search_fields = ["task__title"]
+    ordering = ["-created_at", "-pk"]
+
+
+@admin.register(AdviserUsage)
+class AdviserUsageAdmin(ReadOnlyAdmin):
+    """What language models were asked for, today first, and about what it cost."""
+
+    list_display = ["day", "model", "calls", "tokens", "dollars"]
     search_fields = ["model"]
     ordering = ["-day", "model"]

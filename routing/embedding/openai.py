@@ -11,8 +11,8 @@ import numpy as np
 import openai
 from numpy.typing import NDArray
 
+from hopper.common.outbound import AnswerRefused, bounded_client, retry_after
 from routing.embedding.base import Configuration, EmbeddingFailed, Usage, Vectors, only_with_words, stored_name
-from routing.embedding.limits import AnswerRefused, bounded_client, retry_after
 
 OFFICIAL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "text-embedding-ada-002"

@@ -1,5 +1,6 @@
 """Decisions, their history, what was learned from it, and what is written down as policy."""
 
+from routing.models.advice import AdviserQuestion, TaskAdvice
 from routing.models.consolidation import ConsolidationRun
 from routing.models.decision import DecidedBy, Decision
 from routing.models.delegation import Delegation
@@ -10,9 +11,11 @@ from routing.models.learned import AttentionWeight, LearnedState
 from routing.models.pattern import Pattern, PatternEvidence
 from routing.models.policy import Policy, PolicyVersion
 from routing.models.trial import Backtest, Proposal, ShadowChoice
-from routing.models.usage import EmbeddingUsage
+from routing.models.usage import AdviserUsage, EmbeddingUsage
 
 __all__ = [
+    "AdviserQuestion",
+    "AdviserUsage",
     "AttentionWeight",
     "Backtest",
     "ConsolidationRun",
@@ -32,5 +35,6 @@ __all__ = [
     "PolicyVersion",
     "Proposal",
     "ShadowChoice",
+    "TaskAdvice",
     "TaskEmbedding",
 ]

@@ -15,6 +15,9 @@ class DecidedBy(models.TextChoices):
     LEARNED = "learned"
     EXPLICIT = "explicit"
     HUMAN = "human"
+    LLM = "llm"
+    SAGE = "sage"
+    HYBRID = "hybrid"
 
 
 def _json(empty: type) -> models.JSONField:

@@ -10,6 +10,7 @@ from hopper.common.errors import wrong
 from hopper.common.ids import new_id
 from hopper.common.models import Timestamped, Versioned
 from routing.policy.rules import read_rules
+from routing.policy.view import DEFAULT_WEIGHTS
 from routing.querysets import PolicyQuerySet, VersionQuerySet
 
 
@@ -54,8 +55,8 @@ def check_weights(values: object) -> None:
     if not isinstance(values, dict):
         raise ValidationError('Send an object like {"workload": 0.5}.')
     for name, value in values.items():
-        if name not in {"capability", "workload", "velocity", "boost", "learned", "pattern"}:
-            raise wrong(f"There is no factor {name!r}: use capability, workload, velocity, boost, learned, pattern.")
+        if name not in DEFAULT_WEIGHTS:
+            raise wrong(f"There is no factor {name!r}: use {', '.join(DEFAULT_WEIGHTS)}.")
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 5:
             raise wrong(f"The weight of {name} is a number from 0 to 5.")
 

@@ -2,6 +2,7 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
+from routing.operations.advising import advise_on, advise_waiting, answer_as_sage, is_sage
 from routing.operations.attention import reset_attention
 from routing.operations.backtests import backtest_version, why_untested
 from routing.operations.chains import chain_of
@@ -51,6 +52,7 @@ from routing.operations.proposals import ProposalSettled, accept_proposal, dismi
 from routing.operations.question import embed_question
 from routing.operations.shadows import report_shadow
 from routing.operations.skills import proven_by
+from routing.operations.suggesting import ask_for_advice, settle_advice
 from routing.operations.usage import record_usage
 
 __all__ = [
@@ -66,6 +68,10 @@ __all__ = [
     "accept_delegation",
     "accept_proposal",
     "activate_version",
+    "advise_on",
+    "advise_waiting",
+    "answer_as_sage",
+    "ask_for_advice",
     "assign_task",
     "backtest_version",
     "cancel_delegation",
@@ -95,6 +101,7 @@ __all__ = [
     "fetch_model",
     "get_embedder",
     "hand_down",
+    "is_sage",
     "judge_episode",
     "load_policy",
     "open_dossier",
@@ -113,6 +120,7 @@ __all__ = [
     "roll_back",
     "route_task",
     "route_waiting",
+    "settle_advice",
     "settle_delegations",
     "settle_duplicate",
     "split_task",

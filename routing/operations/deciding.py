@@ -15,10 +15,12 @@ from projects.models import Project
 from routing.models import Decision, Episode, LearnedState, PolicyVersion
 from routing.models.decision import DecidedBy
 from routing.operations import loading
+from routing.operations.counsel import with_counsels
 from routing.operations.dossier import Dossier, open_dossier
 from routing.operations.evidence import SHOWN_TO_PEOPLE, evidence_of, shown_load
 from routing.operations.handing import hand_down
 from routing.operations.shadows import decide_in_shadow
+from routing.operations.working import remember, with_recent
 from routing.policy.types import Choice, Ranked, Roster, TaskView
 from tasks import operations as tasks
 from tasks.models import Task
@@ -45,7 +47,9 @@ def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime
         names = set(among)
         seen = [candidate for candidate in dossier.knowledge.roster.candidates if candidate.project in names]
         dossier = replace(dossier, knowledge=replace(dossier.knowledge, roster=Roster(seen)))
-    return dossier.decide(loading.view_of_task(task, now=now or timezone.now()))[0]
+    now = now or timezone.now()
+    view = loading.view_of_task(task, now=now)
+    return with_recent(with_counsels(dossier, task=task, view=view), task=task, now=now).decide(view)[0]
 
 
 def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) -> Decision:
@@ -56,8 +60,8 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
     if task.status != Task.Status.PENDING:
         raise TaskNotPending(f"The task is {task.status}; only a pending task is routed.", status=task.status)
     now = now or timezone.now()
-    dossier = open_dossier()
     view = loading.view_of_task(task, now=now)
+    dossier = with_recent(with_counsels(open_dossier(), task=task, view=view), task=task, now=now)
     choice, milliseconds = dossier.decide(view)
     decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
     decide_in_shadow(decision=decision, view=view, dossier=dossier)
@@ -192,6 +196,7 @@ def _keep_decision(
         workload_snapshot=shown_load(choice, dossier), episode=episode, policy_version_id=dossier.policy.id,
         context={"factors": choice.best.factors if choice.best else {}, "filtered": dict(choice.filtered)},
     )  # fmt: skip
+    remember(task=task, project=decision.project_id, at=now)
     # one statement, whether the task had a decision or not
     Decision.objects.bulk_create([decision], update_conflicts=True, unique_fields=["task"], update_fields=REPLACED)
     return decision

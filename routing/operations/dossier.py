@@ -1,8 +1,10 @@
 """Everything one decision stands on, read before any transaction opens."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from django.conf import settings
 
 from routing.learning.memory import Memory
 from routing.operations import loading
@@ -10,7 +12,7 @@ from routing.operations.reading import meaning_of
 from routing.policy.decide import decide
 from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
-from routing.strategies import Boost, Capability, Learned, Patterns, Velocity, Workload
+from routing.strategies import Advised, Affinity, Boost, Capability, Counsel, Learned, Patterns, Velocity, Workload
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Dossier:
     knowledge: loading.Knowledge = field(default_factory=loading.Knowledge)
     workload: dict[str, int] = field(default_factory=dict)
     milliseconds: float = 0.0
+    counsels: Sequence[Counsel] = ()
+    recent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def policy(self) -> PolicyView:
@@ -31,11 +35,16 @@ class Dossier:
 
     def strategies(self, view: TaskView) -> Sequence[Strategy]:
         """Return the factors; what the task means is read here, where the model has learned meanings."""
-        meaning = meaning_of(view, encoder=self.memory.encoder)
         return (
-            Capability(use_mentions=not self.memory.is_fitted, proven=self.knowledge.proven),
-            Learned(self.memory, meaning), Workload(self.workload), Velocity(), Boost(),
+            Capability(use_mentions=not self.memory.is_fitted, proven=self.knowledge.proven), *self._learned(view),
+            Workload(self.workload), Velocity(), Boost(), Affinity(self.recent),
+            *(Advised(counsel) for counsel in self.counsels),
         )  # fmt: skip
+
+    def _learned(self, view: TaskView) -> Sequence[Strategy]:
+        if settings.ROUTING_STRATEGY == "rules":
+            return ()
+        return (Learned(self.memory, meaning_of(view, encoder=self.memory.encoder)),)
 
     def decide(self, view: TaskView) -> tuple[Choice, float]:
         """Return the choice and the milliseconds it took; of equals the one whose turn is longest ago goes first."""

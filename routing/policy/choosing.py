@@ -11,7 +11,14 @@ from routing.policy.types import Choice, Ranked
 
 SHOWN = 20
 FORBIDDEN_SHOWN = 5
-LEADERS = {"capability": "capability", "learned": "learned", "pattern": "learned"}  # who a factor decides for
+ADVISERS = {"llm": "llm", "sage": "sage"}
+# who a factor decides for
+LEADERS = {
+    "capability": "capability",
+    "learned": "learned",
+    "pattern": "learned",
+    **ADVISERS,
+}
 DIGITS = 9  # shares that differ by less are equal
 
 
@@ -83,7 +90,7 @@ def _is_known(case: Case, number: int) -> bool:
 
 
 def _leader(case: Case, numbers: Sequence[int]) -> str:
-    """Name the strategy that puts the best most clearly before the runner-up."""
+    """Name the strategy that puts the best most clearly before the runner-up; hybrid: an adviser tipped its scale."""
     if case.verdict.votes.get(case.roster.names[numbers[0]], 0.0) >= 0.5:
         return "rules"
     leads = {"capability": 0.0}
@@ -92,7 +99,9 @@ def _leader(case: Case, numbers: Sequence[int]) -> str:
             rival = say.odds[numbers[1]] if len(numbers) > 1 else 0.0
             lead = case.policy.weight(say.factor) * float(say.odds[numbers[0]] - rival)
             leads[name] = leads.get(name, 0.0) + lead
-    return max(leads, key=lambda name: leads[name])
+    leader = max(leads, key=lambda name: leads[name])
+    advised = any(say.factor in ADVISERS and say.scores[numbers[0]] > 0 for say in case.says)
+    return "hybrid" if advised and leader not in ADVISERS else leader
 
 
 def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) -> dict[str, Any]:

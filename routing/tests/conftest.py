@@ -3,6 +3,9 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection
 
+from routing.tests.advisers import configured_llm
+from routing.tests.openai_stub import OpenAIStub, serving
+
 
 @pytest.fixture
 def once_after():
@@ -22,3 +25,16 @@ def once_after():
             yield
 
     return interrupt
+
+
+@pytest.fixture
+def stub():
+    """A server on this machine that speaks OpenAI's protocol."""
+    with serving(OpenAIStub()) as served:
+        yield served
+
+
+@pytest.fixture
+def llm(settings, stub):
+    """The language model before the stub, asked about what Hopper cannot decide."""
+    return configured_llm(settings, stub)

@@ -1,4 +1,4 @@
-"""A server on this machine that speaks OpenAI's protocol for embeddings, and breaks it on demand."""
+"""A server on this machine that speaks OpenAI's protocol for embeddings and chats, and breaks it on demand."""
 
 import base64
 import json
@@ -11,18 +11,19 @@ import numpy as np
 
 
 class OpenAIStub:
-    """Answers with a vector of its own for each text and five tokens for each.
+    """Answers with a vector of its own for each text and five tokens for each; a chat by `says(data)`, at 100 and 20.
 
     Set `spoil` to change the answer before it is sent, or `answer` to a function of `(handler, question)` that
-    writes the whole answer; `questions` holds what was asked.
+    writes the whole answer; `questions` holds what was asked. `says` is given the data between the marks.
     """
 
-    def __init__(self, dimension):
+    def __init__(self, dimension=16):
         self.dimension = dimension
         self.questions = []
         self.released = threading.Event()
         self.spoil = lambda answer: answer
         self.answer = None
+        self.says = lambda data: {"choice": data["places"][0]["id"], "confidence": 0.9, "reason": "it fits"}
         self.url = ""
 
     def vectors(self, question):
@@ -41,8 +42,16 @@ class OpenAIStub:
     def _row(self, text):
         return np.random.default_rng(zlib.crc32(text.encode())).normal(size=self.dimension).astype("<f4")
 
+    def chat(self, question):
+        said = self.says(data_of(question))
+        message = {"role": "assistant", "content": said if isinstance(said, str) else json.dumps(said), "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+        named = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": question["model"]}
+        return {**named, "choices": [choice], "usage": usage}
+
     def json(self, question):
-        return json.dumps(self.spoil(self.vectors(question)))
+        return json.dumps(self.spoil(self.chat(question) if "messages" in question else self.vectors(question)))
 
     def _encoded(self, text, question):
         row = self._row(text)
@@ -57,6 +66,12 @@ class OpenAIStub:
             self.answer(handler, question)
         else:
             send(handler, self.json(question))
+
+
+def data_of(question):
+    """Return what a chat was told between the marks."""
+    _, data, _ = question["messages"][1]["content"].split("\n")
+    return json.loads(data)
 
 
 def send(handler, text, status=200, **headers):

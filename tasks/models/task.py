@@ -239,6 +239,11 @@ class Task(Timestamped, Versioned):
             models.Index(name="idx_tasks_updated_at", fields=["updated_at", "id"]),
             models.Index(name="idx_tasks_owner", fields=["owner", "created_at", "id"]),
             models.Index(name="idx_tasks_requester", fields=["requester", "created_at", "id"]),
+            models.Index(
+                name="idx_tasks_conversation",
+                fields=["conversation_id", "created_at"],
+                condition=Q(conversation_id__isnull=False),
+            ),
             models.Index(name="idx_tasks_source", fields=["source", "source_instance_id"]),
             models.Index(name="idx_tasks_priority", fields=["priority_rank", "id"]),
             models.Index(Coalesce("due_at", Value(NEVER)), "id", name="idx_tasks_due"),

@@ -1,4 +1,4 @@
-"""How much and how long Hopper listens to an embedding service."""
+"""How much and how long Hopper listens to a service that an operator has configured."""
 
 import math
 import time
@@ -19,17 +19,18 @@ class AnswerRefused(Exception):
 class BoundedStream(httpx2.SyncByteStream):
     """A body that ends with an error when it grows too long or takes too long in all."""
 
-    def __init__(self, body: httpx2.SyncByteStream, *, timeout: float) -> None:
+    def __init__(self, body: httpx2.SyncByteStream, *, timeout: float, longest: int) -> None:
         self._body = body
         self._timeout = timeout
+        self._longest = longest
         self._until = time.monotonic() + timeout
 
     def __iter__(self) -> Iterator[bytes]:
-        left = LONGEST_ANSWER
+        left = self._longest
         for piece in self._body:
             left -= len(piece)
             if left < 0:
-                raise AnswerRefused(f"The answer of the embedding service is over {LONGEST_ANSWER:,} bytes.")
+                raise AnswerRefused(f"The answer of the service is over {self._longest:,} bytes.")
             if time.monotonic() > self._until:
                 raise httpx2.ReadTimeout(f"The answer did not end within {self._timeout} s.")
             yield piece
@@ -38,16 +39,16 @@ class BoundedStream(httpx2.SyncByteStream):
         self._body.close()
 
 
-def bounded_client(timeout: float) -> httpx2.Client:
-    """Return an HTTP client that gives up on silent, slow and endless answers."""
+def bounded_client(timeout: float, *, longest: int = LONGEST_ANSWER) -> httpx2.Client:
+    """Return an HTTP client that gives up on answers that are silent, slow or longer than so many bytes."""
 
     def bound(response: httpx2.Response) -> None:
         if response.headers.get("content-encoding", "identity") != "identity":  # a small body can unpack to anything
-            raise AnswerRefused("The embedding service compressed its answer unasked.")
+            raise AnswerRefused("The service compressed its answer unasked.")
         if "retry-after" in response.headers:
             response.headers["x-should-retry"] = "false"  # the delivery waits, instead of the client in its worker
         if isinstance(response.stream, httpx2.SyncByteStream):
-            response.stream = BoundedStream(response.stream, timeout=timeout)
+            response.stream = BoundedStream(response.stream, timeout=timeout, longest=longest)
 
     return httpx2.Client(timeout=timeout, headers={"Accept-Encoding": "identity"}, event_hooks={"response": [bound]})
 
