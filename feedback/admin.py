@@ -5,6 +5,8 @@ from django.contrib import admin
 from feedback import operations
 from feedback.models import TaskFeedback
 from hopper.common.admin import OperatedAdmin
+from hopper.events.models import Event
+from routing.models import EpisodeJudgement
 from tasks.models import Task
 
 
@@ -27,6 +29,7 @@ class FeedbackAdmin(OperatedAdmin):
         "version",
     ]
     ordering = ["-updated_at", "-pk"]
+    change_form_outer_after_template = "admin/feedback/taught.html"
     text_lists = ["unexpected_blockers", "required_skills_not_tagged"]
     help_texts = {"was_good_match": "Off: it belonged elsewhere, or nobody knows where."}
     fieldsets = [
@@ -39,6 +42,15 @@ class FeedbackAdmin(OperatedAdmin):
         }),
         ("History", {"fields": readonly_fields}),
     ]  # fmt: skip
+
+    def render_change_form(
+        self, request: Any, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> Any:
+        """Show below the form what was learned from it, and every judgement before it."""
+        if obj:
+            lesson = EpisodeJudgement.objects.of_task(obj.pk).first()
+            context |= {"lesson": lesson, "judgements": Event.objects.about(obj)}
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def get_changeform_initial_data(self, request: Any) -> dict[str, Any]:
         return {"was_good_match": True, **super().get_changeform_initial_data(request)}

@@ -1,5 +1,7 @@
 """What people say of a decision and of the work."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -31,6 +33,12 @@ class TaskFeedback(Timestamped, Versioned):
         ADMIN = "admin"
         REVIEW = "review"
         IMPORT = "import"
+
+    SAID = (
+        "was_good_match", "should_have_routed_to", "routing_feedback", "quality_score", "complexity_rating",
+        "estimated_duration", "actual_duration", "required_rework", "rework_reason", "unexpected_blockers",
+        "required_skills_not_tagged", "notes",
+    )  # fmt: skip
 
     task = models.OneToOneField("tasks.Task", models.CASCADE, primary_key=True, related_name="feedback")
     was_good_match = models.BooleanField()
@@ -77,6 +85,12 @@ class TaskFeedback(Timestamped, Versioned):
 
     def __str__(self) -> str:
         return f"{self.task}: {'right' if self.was_good_match else 'wrong'}"
+
+    def said(self) -> dict[str, Any]:
+        """Return what it says, as its event keeps it: the match and the place, and whatever else is filled in."""
+        values = {name: getattr(self, name) for name in self.SAID}
+        kept = {name: value for name, value in values.items() if value not in (None, "", [])}
+        return {"should_have_routed_to": None, **kept, "source": self.source}
 
     def clean(self) -> None:
         """Check the ranges with a sentence each, and keep durations as seconds too."""

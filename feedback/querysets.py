@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
+from hopper.common.models import Role
 from tasks.models import Task
 
 if TYPE_CHECKING:
@@ -23,6 +24,6 @@ class FeedbackQuerySet(models.QuerySet["TaskFeedback"]):
 
     def for_principal(self, principal: Any) -> Self:
         """Judgements of tasks that the principal may see."""
-        if not (principal.instances or principal.projects):
+        if principal.may(Role.ADMINISTRATOR) and not principal.is_limited:
             return self.all()
         return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))

@@ -1,13 +1,11 @@
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from feedback.models import TaskFeedback
 from hopper.common.rest.serializers import LeanSerializer, StrictCharField, StrictModelSerializer, StrictSerializer
-
-WRITABLE = [
-    "was_good_match", "should_have_routed_to", "routing_feedback", "quality_score", "complexity_rating",
-    "estimated_duration", "actual_duration", "required_rework", "rework_reason", "unexpected_blockers",
-    "required_skills_not_tagged", "notes",
-]  # fmt: skip
+from routing.models import EpisodeJudgement
 
 
 class FeedbackSerializer(LeanSerializer):
@@ -16,10 +14,34 @@ class FeedbackSerializer(LeanSerializer):
     class Meta:
         model = TaskFeedback
         fields = [
-            "task_id", *WRITABLE, "estimated_seconds", "actual_seconds", "given_by", "source", "created_at",
+            "task_id", *TaskFeedback.SAID, "estimated_seconds", "actual_seconds", "given_by", "source", "created_at",
             "updated_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
+
+
+class LessonSerializer(LeanSerializer):
+    """What routing learned of a task: the episode that teaches it, the true destination, and how much it counts."""
+
+    class Meta:
+        model = EpisodeJudgement
+        fields = ["episode_id", "right_project", "reliability", "signal", "judged_by", "judged_at"]
+        read_only_fields = fields
+
+
+class TaughtFeedbackSerializer(FeedbackSerializer):
+    """A judgement with what it taught."""
+
+    lesson = serializers.SerializerMethodField()
+
+    class Meta(FeedbackSerializer.Meta):
+        fields = [*FeedbackSerializer.Meta.fields, "lesson"]
+        read_only_fields = fields
+
+    @extend_schema_field(LessonSerializer(allow_null=True))
+    def get_lesson(self, feedback: TaskFeedback) -> dict[str, Any] | None:
+        lesson = EpisodeJudgement.objects.of_task(feedback.task_id).first()
+        return LessonSerializer.show(lesson) if lesson else None
 
 
 class FeedbackInput(StrictModelSerializer):
@@ -27,7 +49,7 @@ class FeedbackInput(StrictModelSerializer):
 
     class Meta:
         model = TaskFeedback
-        fields = WRITABLE
+        fields = TaskFeedback.SAID
         extra_kwargs = {"quality_score": {"min_value": 0, "max_value": 1}}
 
 

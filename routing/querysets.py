@@ -100,6 +100,19 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         """Judgements that know the true destination and whose task still has its text."""
         return self.filter(right_project__isnull=False, episode__task__isnull=False)
 
+    def given(self) -> Self:
+        """Judgements that somebody gave: neither taken back nor drawn from what became of the work."""
+        return self.filter(signal="feedback")
+
+    def of_task(self, task: Any) -> Self:
+        """What the task teaches as things stand, the lesson of its newest episode first."""
+        return self.filter(episode__task=task).exclude(signal="withdrawn").order_by("-episode__routed_at", "-pk")
+
+    def of_own_decisions(self) -> Self:
+        """What people said of places that Hopper chose by itself, newest first."""
+        own = self.given().filter(episode__chosen_project__isnull=False)
+        return own.exclude(episode__strategy__in=["human", "explicit"]).order_by("-judged_at", "-pk")
+
     def changed_after(self, moment: datetime) -> Self:
         """Judgements made or changed after the moment, oldest first."""
         return self.filter(updated_at__gt=moment).order_by("updated_at", "pk")

@@ -154,6 +154,9 @@ class TestFeedbackInTheAdmin:
         assert admin_client.post(f"{base}/{task.pk}/change/", change).status_code == 302
         assert EpisodeJudgement.objects.get().right_project == "web"
         assert admin_client.get(f"{base}/").status_code == 200
+        page = admin_client.get(f"{base}/{task.pk}/change/").content.decode()
+        assert "Tasks like this belong to <strong>web</strong>" in page
+        assert page.count("should_have_routed_to: data") == 1
         admin_client.post(f"{base}/{task.pk}/delete/", {"post": "yes"})
         assert not TaskFeedback.objects.exists()
         assert EpisodeJudgement.objects.get().right_project is None
