@@ -90,7 +90,8 @@ class EpisodeAdmin(ReadOnlyAdmin):
 
     @display(description="Candidates")
     def weighed(self, episode: Episode) -> SafeString:
-        return _table(episode.decision_factors.get("candidates", [])[:SHOWN_CANDIDATES])
+        weighed = episode.decision_factors.get("candidates", [])[:SHOWN_CANDIDATES]
+        return _table([place | {"reasons": list(place["why"].values())} for place in weighed])
 
 
 @admin.register(Duplicate)

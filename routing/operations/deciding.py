@@ -1,10 +1,8 @@
 """Routing a task: ask, decide, and store the decision with its episode and event in one transaction."""
 
-import hashlib
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,21 +12,19 @@ from django.utils import timezone
 from hopper.common.errors import BROKEN_ROW, HopperError, Invalid
 from instances.models import Instance
 from projects.models import Project
-from routing.learning.memory import Memory
 from routing.models import Decision, Episode, LearnedState, PolicyVersion
 from routing.models.decision import DecidedBy
 from routing.operations import loading
+from routing.operations.dossier import Dossier, open_dossier
+from routing.operations.evidence import SHOWN_TO_PEOPLE, evidence_of, shown_load
 from routing.operations.handing import hand_down
-from routing.policy.decide import PolicyView, decide
-from routing.policy.types import Choice, Ranked, Roster, Strategy, TaskView
-from routing.strategies import Boost, Capability, Learned, Velocity, Workload
+from routing.policy.types import Choice, Ranked, Roster, TaskView
 from tasks import operations as tasks
 from tasks.models import Task
 
 log = logging.getLogger(__name__)
 
 ROUTER = "router"
-SHOWN_TO_PEOPLE = 3
 REPLACED = [
     "project", "instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by", "decided_at",
     "decision_time_ms", "workload_snapshot", "context", "episode", "policy_version",
@@ -39,40 +35,6 @@ class TaskNotPending(HopperError):
     """Only a pending task is routed."""
 
     code = "not_pending"
-
-
-@dataclass(frozen=True)
-class Dossier:
-    """Everything one decision stands on, read before any transaction opens."""
-
-    knowledge: loading.Knowledge = field(default_factory=loading.Knowledge)
-    workload: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def policy(self) -> PolicyView:
-        return self.knowledge.policy
-
-    @property
-    def memory(self) -> Memory:
-        return self.knowledge.memory
-
-    @property
-    def strategies(self) -> Sequence[Strategy]:
-        return (
-            Capability(use_mentions=not self.memory.is_fitted), Learned(self.memory), Workload(self.workload),
-            Velocity(), Boost(),
-        )  # fmt: skip
-
-    def decide(self, view: TaskView) -> tuple[Choice, float]:
-        """Return the choice and the milliseconds it took."""
-        begun = time.perf_counter()
-        choice = decide(view, self.knowledge.roster, self.policy, self.strategies)
-        return choice, (time.perf_counter() - begun) * 1000
-
-
-def open_dossier() -> Dossier:
-    """Read what a decision needs: two small queries while nothing has changed."""
-    return Dossier(loading.load_knowledge(), loading.load_workload())
 
 
 def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime | None = None) -> Choice:
@@ -121,7 +83,7 @@ def assign_task(
         raise Invalid({"instance": [f"{instance} {refusal}: choose another."]})
     place = instance or (project.instance if project else None)
     text = f"{actor} chose {project.pk if project else instance}{f': {reason}' if reason else '.'}"
-    best = Ranked(project.pk if project else None, place.pk if place else None, 1.0, {"human": 1.0}, [text])
+    best = Ranked(project.pk if project else None, place.pk if place else None, 1.0, {"human": 1.0}, {"human": text})
     choice = Choice("routed", 1.0, text, DecidedBy.HUMAN, (best,))
     known = {project.pk: project} if project else {}
     dossier = Dossier(loading.Knowledge(places=known, policy=loading.load_knowledge().policy))
@@ -179,7 +141,7 @@ def _store(
         task=task, tags=task.tags, confidence=choice.confidence, strategy=choice.decided_by, routed_at=now,
         chosen_project=best.project if best and choice.is_routed else None,
         chosen_instance=best.instance if best and choice.is_routed else None,
-        decision_factors=_evidence(view, choice, dossier, milliseconds),
+        decision_factors=evidence_of(view, choice, dossier, milliseconds),
     )  # fmt: skip
     told = {"decided_by": choice.decided_by, "episode": episode.pk}
     places: dict[str, Any] = {"confidence": choice.confidence, "reasoning": choice.reasoning, "actor": actor, **told}
@@ -210,35 +172,9 @@ def _keep_decision(
         task=task, project=project, instance=instance, confidence=choice.confidence, reasoning=choice.reasoning,
         alternatives=[place.as_dict() for place in chosen[:SHOWN_TO_PEOPLE]], outcome=choice.outcome,
         decided_by=choice.decided_by, decided_at=now, decision_time_ms=round(milliseconds, 3),
-        workload_snapshot=_shown_load(choice, dossier), episode=episode, policy_version_id=dossier.policy.id,
+        workload_snapshot=shown_load(choice, dossier), episode=episode, policy_version_id=dossier.policy.id,
         context={"factors": choice.best.factors if choice.best else {}, "filtered": dict(choice.filtered)},
     )  # fmt: skip
     # one statement, whether the task had a decision or not
     Decision.objects.bulk_create([decision], update_conflicts=True, unique_fields=["task"], update_fields=REPLACED)
     return decision
-
-
-def _shown_load(choice: Choice, dossier: Dossier) -> dict[str, int]:
-    named = [place.project for place in choice.ranked[:SHOWN_TO_PEOPLE] if place.project]
-    return {name: dossier.workload.get(name, 0) for name in named} if dossier.workload else {}
-
-
-def _evidence(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: float) -> dict[str, Any]:
-    """Return what explanation, calibration, backtest and learning need later (routing.md 2): a few kB."""
-    return {
-        "input": {
-            "title": view.title, "description": hashlib.sha256(view.description.encode()).hexdigest()[:16],
-            "tags": list(view.tags), "required": dict(view.required), "priority": view.priority,
-            "requester": view.requester, "project": view.project, "instance": view.instance,
-        },
-        "policy": {"id": dossier.policy.id, "number": dossier.policy.number},
-        "model": {"kind": loading.LEXICAL, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons)},
-        "candidates": [place.as_dict() for place in choice.ranked],
-        "filtered": dict(choice.filtered),
-        "threshold": choice.threshold,
-        "outcome": choice.outcome,
-        "workload": _shown_load(choice, dossier),
-        "propensity": 1.0,
-        "ms": round(milliseconds, 3),
-        **choice.evidence,
-    }  # fmt: skip

@@ -1,12 +1,12 @@
 """What a decision needs from the database, kept per process and read anew only when it has changed."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F
+from django.db.models import Count, F, OuterRef, Subquery
 
 from hopper.common.db.rows import read_side_by_side
 from hopper.common.durations import read_duration
@@ -14,10 +14,10 @@ from instances.models import Instance
 from projects.models import Project
 from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
 from routing.learning.model import Arrays, Model
-from routing.models import EpisodeJudgement, LearnedState, PolicyVersion
-from routing.policy.decide import DEFAULT_THRESHOLD, PolicyView
+from routing.models import Decision, EpisodeJudgement, LearnedState, PolicyVersion
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Roster, TaskView, text_of
+from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
 from tasks.models import Task
 
 SECONDS_A_DAY = 86_400
@@ -168,3 +168,10 @@ def load_workload() -> dict[str, int]:
     """Return the number of live leases by project."""
     held = Task.objects.filter(status__in=Task.HELD, project__isnull=False).order_by()
     return dict(held.values_list("project").annotate(n=Count("pk")).values_list(F("project"), "n"))
+
+
+def last_chosen(projects: Sequence[str]) -> dict[str, float]:
+    """Return when each of the projects was last given a task, in seconds since 1970; the never chosen are left out."""
+    latest = Decision.objects.filter(project=OuterRef("pk")).order_by("-decided_at").values("decided_at")[:1]
+    found = Project.objects.filter(pk__in=projects).values_list("pk", Subquery(latest))
+    return {name: moment.timestamp() for name, moment in found if moment}

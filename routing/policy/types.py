@@ -1,5 +1,6 @@
 """What a decision is made of: plain values in, plain values out."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,6 +38,11 @@ class TaskView:
     def text(self) -> str:
         """The text that is learned from."""
         return text_of(self.title, self.description, self.tags)
+
+    @property
+    def digest(self) -> str:
+        """What the description is known by where it is not kept: 64 bits of its SHA-256, in hex."""
+        return hashlib.sha256(self.description.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -126,13 +132,17 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class Ranked:
-    """One candidate with its share of the probability, its factor scores and the reasons for them."""
+    """One candidate with its share of the probability, its factor scores and the reason for each."""
 
     project: str | None
     instance: str | None
     score: float
     factors: dict[str, float]
-    reasons: list[str]
+    why: dict[str, str]
+
+    @property
+    def reasons(self) -> list[str]:
+        return list(self.why.values())
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -153,6 +163,8 @@ class Choice:
     filtered: Mapping[str, int] = field(default_factory=dict)
     threshold: float = 0.0
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    tied: tuple[str, ...] = ()  # those that are as good as the best
+    propensity: float = 1.0  # how likely this choice was, given all that is known
 
     @property
     def is_routed(self) -> bool:

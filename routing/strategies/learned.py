@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from routing.learning.memory import Memory
-from routing.policy.decide import LearnedSay
+from routing.policy.pool import LearnedSay
 from routing.policy.types import Roster, TaskView
 
 WORTH_SAYING = 0.05

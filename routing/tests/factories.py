@@ -6,9 +6,10 @@ from feedback.operations import import_confirmed, record_feedback
 from projects.tests.factories import ProjectFactory
 from routing.models import Delegation
 from routing.operations import assign_task, create_policy, load_policy
-from routing.policy.decide import PolicyView, decide
+from routing.policy.decide import decide
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Roster, TaskView
+from routing.policy.view import PolicyView
 from routing.strategies import Boost, Capability, Velocity, Workload
 from tasks.tests.factories import TaskFactory
 

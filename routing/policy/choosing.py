@@ -1,0 +1,117 @@
+"""Choosing among candidates whose shares are known, or refusing to; with the record of why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from routing.policy.pool import Belief, Case, believe
+from routing.policy.types import Choice, Ranked
+
+SHOWN = 20
+FORBIDDEN_SHOWN = 5
+DIGITS = 9  # shares that differ by less are equal
+
+
+def choose(case: Case) -> Choice:
+    """Choose the candidate with the largest share, or abstain; at least one candidate must remain."""
+    belief = believe(case)
+    numbers = _ranking(case, belief)
+    ranked = tuple(_describe(case, number, belief) for number in numbers)
+    best = ranked[0]
+    is_known = _is_known(case, numbers[0])
+    why_not = None
+    if case.verdict.review:
+        why_not = f"Rule {case.verdict.review!r} sends it to a person"
+    elif not is_known:
+        why_not = "It is unlike anything confirmed so far"
+    elif round(best.score, DIGITS) < case.policy.threshold:
+        why_not = f"Not sure enough ({best.score:.0%}, {case.policy.threshold:.0%} is needed)"
+    return Choice(
+        "abstained" if why_not else "routed", min(best.score, 1.0), _sentence(ranked, why_not), _leader(case, numbers),
+        ranked, case.filtered.counts, case.policy.threshold, _record(case, belief, numbers, is_known),
+        tied=tuple(place.project or "" for place in ranked if _is_equal(place.score, best.score)),
+    )  # fmt: skip
+
+
+def _ranking(case: Case, belief: Belief) -> list[int]:
+    """Return the numbers of the best 20; ties go to the lighter load, the given order, and the name."""
+    kept = np.flatnonzero(case.filtered.kept)
+    load, names = case.load, case.roster.names
+    best = kept[np.argsort(-belief.shares[kept], kind="stable")][: SHOWN * 2]
+    return [
+        int(number)
+        for number in sorted(best, key=lambda n: (
+            -round(float(belief.shares[n]), DIGITS), float(load[n]), case.order.get(names[n], 0.0), names[n],
+        ))
+    ][:SHOWN]  # fmt: skip
+
+
+def _describe(case: Case, number: int, belief: Belief) -> Ranked:
+    candidate, verdict = case.roster.candidates[number], case.verdict
+    factors = {say.factor: float(say.scores[number]) for say in case.says}
+    why = {}
+    if candidate.project in verdict.votes:
+        factors["rules"] = verdict.votes[candidate.project]
+        names = ", ".join(repr(name) for name in verdict.hits[candidate.project])
+        why["rules"] = f"rule {names} votes for it ({factors['rules']:.2f})"
+    why |= {say.factor: text for say in case.says if (text := say.reason(number))}
+    return Ranked(candidate.project, candidate.instance, float(belief.shares[number]), factors, why)
+
+
+def _is_known(case: Case, number: int) -> bool:
+    """Tell whether anything speaks for the candidate, or the task is like something confirmed (the novelty gate)."""
+    if case.roster.names[number] in case.verdict.votes:
+        return True
+    if any(say.speaks and say.scores[number] > 0 for say in case.says):
+        return True
+    return case.learned is not None and case.learned.is_known
+
+
+def _leader(case: Case, numbers: Sequence[int]) -> str:
+    """Name the strategy that puts the best most clearly before the runner-up."""
+    if case.verdict.votes.get(case.roster.names[numbers[0]], 0.0) >= 0.5:
+        return "rules"
+    leads = {"capability": 0.0}
+    for say in case.says:
+        if say.factor in ("capability", "learned"):
+            rival = say.odds[numbers[1]] if len(numbers) > 1 else 0.0
+            leads[say.factor] = case.policy.weight(say.factor) * float(say.odds[numbers[0]] - rival)
+    return max(leads, key=lambda name: leads[name])
+
+
+def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) -> dict[str, Any]:
+    """Return what the choice stands on, so that it can be explained, and made again (routing.md 2)."""
+    shown = np.zeros(len(case.roster), bool)
+    shown[numbers] = True
+    said = case.said_learned
+    unknown = [name for name in case.verdict.votes if name not in case.roster.index]
+    forbidden = [case.roster.index[name] for name in case.verdict.forbidden if name in case.roster.index]
+    return {
+        "known": is_known,
+        "elsewhere": round(belief.elsewhere, 4),
+        "others": case.others + float(belief.mass[~shown].sum()),
+        "speaks": [say.factor for say in case.says if say.speaks],
+        "learned": {"outside": said.elsewhere(case.filtered), "known": said.is_known} if said else None,
+        "votes": dict(case.verdict.votes),
+        "rules": dict(case.verdict.hits),
+        "forbidden": dict(case.verdict.forbidden),
+        "review": case.verdict.review,
+        "neighbours": list(said.neighbours) if said else [],
+        "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
+        "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),
+    }
+
+
+def _sentence(ranked: Sequence[Ranked], why_not: str | None) -> str:
+    best = ranked[0]
+    because = "; ".join(best.reasons[:3]) or "nothing speaks against it"
+    if why_not:
+        nearest = ", ".join(f"{place.project} {place.score:.0%}" for place in ranked[:3])
+        return f"{why_not}. Nearest: {nearest} ({because})."
+    rival = f" Next: {ranked[1].project} {ranked[1].score:.0%}." if len(ranked) > 1 else ""
+    return f"{best.project} {best.score:.0%}: {because}.{rival}"
+
+
+def _is_equal(one: float, other: float) -> bool:
+    return round(one, DIGITS) == round(other, DIGITS)

@@ -1,0 +1,23 @@
+"""A policy as routing sees it: rules, factor weights and thresholds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from routing.policy.rules import RuleBook
+
+DEFAULT_THRESHOLD = 0.6
+DEFAULT_WEIGHTS = {"capability": 1.0, "workload": 0.5, "velocity": 0.5, "boost": 0.5, "learned": 1.0}
+
+
+@dataclass(frozen=True)
+class PolicyView:
+    """A policy version; `number` 0 is the built-in one that has no rules."""
+
+    book: RuleBook = field(default_factory=lambda: RuleBook(()))
+    weights: Mapping[str, float] = field(default_factory=dict)
+    threshold: float = DEFAULT_THRESHOLD
+    id: str | None = None
+    number: int = 0
+
+    def weight(self, factor: str) -> float:
+        return self.weights.get(factor, DEFAULT_WEIGHTS[factor])
