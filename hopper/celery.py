@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
     "escalate what runs out of time": every(timedelta(seconds=30), "tasks.escalate"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
+    "calibrate the confidence anew": every(timedelta(seconds=60), "routing.calibrate"),
     "learn from work that nobody judged": every(timedelta(seconds=60), "feedback.learn_from_work"),
     "learn from what that missed": every(timedelta(days=1), "feedback.learn_from_work", 7 * 24),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),

@@ -46,3 +46,9 @@ def refit() -> int | None:
     """Fit the learned factor anew if enough was learned since."""
     state = operations.refit_if_due()
     return state.number if state else None
+
+
+@shared_task(name="routing.calibrate")
+def calibrate() -> int | None:
+    """Fit the curves of confidence anew if enough was judged since."""
+    return operations.calibrate_if_due()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Duplicate,
         Episode,
         EpisodeJudgement,
+        LearnedState,
         Pattern,
         Policy,
         TaskEmbedding,
@@ -108,10 +109,14 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         """What the task teaches as things stand, the lesson of its newest episode first."""
         return self.filter(episode__task=task).exclude(signal="withdrawn").order_by("-episode__routed_at", "-pk")
 
+    def of_own_thoughts(self) -> Self:
+        """What people said of what Hopper thought by itself, newest first; of its guess, where it asked them."""
+        own = self.given().exclude(episode__strategy__in=["human", "explicit"])
+        return own.order_by("-judged_at", "-pk")
+
     def of_own_decisions(self) -> Self:
         """What people said of places that Hopper chose by itself, newest first."""
-        own = self.given().filter(episode__chosen_project__isnull=False)
-        return own.exclude(episode__strategy__in=["human", "explicit"]).order_by("-judged_at", "-pk")
+        return self.of_own_thoughts().filter(episode__chosen_project__isnull=False)
 
     def changed_after(self, moment: datetime) -> Self:
         """Judgements made or changed after the moment, oldest first."""
@@ -123,6 +128,15 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
             "right_project", "reliability", "updated_at", "episode__task__title", "episode__task__description",
             "episode__task__tags",
         )  # fmt: skip
+
+
+class LearnedStateQuerySet(models.QuerySet["LearnedState"]):
+    """Fits; chain the questions like filters."""
+
+    def in_force(self, kind: str) -> Self:
+        """The fits of the newest number of that kind, one a scope."""
+        newest = self.filter(kind=kind).order_by("-number").values("number")[:1]
+        return self.filter(kind=kind, number=models.Subquery(newest))
 
 
 class TaskEmbeddingQuerySet(models.QuerySet["TaskEmbedding"]):

@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.svm import LinearSVC
 
+from routing.learning.calibration import calibration_error
 from routing.learning.features import SIZE, vectorise
 from routing.learning.model import EXPERTS, Arrays, Model, empty_linear
 
@@ -19,7 +20,6 @@ FEWEST_HELD_OUT = 50
 DEFAULT_POOL = {True: (1.0, 0.4, 0.4), False: (0.0, 0.6, 0.6)}
 GATE_QUANTILE = 0.01
 DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
-BINS = 10
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,3 @@ def _metrics(said: NDArray[np.float64], truth: NDArray[Any], pool: NDArray[np.fl
         "pool": dict(zip(EXPERTS, np.round(pool, 4).tolist(), strict=True)),
         "temperature": round(1 / max(float(pool.sum()), 1e-9), 4),
     }  # fmt: skip
-
-
-def calibration_error(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Return the expected calibration error over ten equal bins (Naeini et al., 2015)."""
-    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    gaps = [abs(sure[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins)]
-    return float(sum(gaps))

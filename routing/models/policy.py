@@ -7,6 +7,7 @@ from django.db.models import Q
 from hopper.common.errors import wrong
 from hopper.common.ids import new_id
 from hopper.common.models import Timestamped, Versioned
+from instances.config import PRIORITIES
 from routing.policy.rules import read_rules
 from routing.querysets import PolicyQuerySet
 
@@ -38,8 +39,8 @@ def check_shares(values: object) -> None:
     if not isinstance(values, dict):
         raise ValidationError('Send an object like {"confidence": 0.6}.')
     for name, value in values.items():
-        if name not in {"confidence"}:
-            raise wrong(f"There is no threshold {name!r}. Known: confidence.")
+        if name not in {"confidence", *PRIORITIES}:
+            raise wrong(f"There is no threshold {name!r}. Known: confidence, {', '.join(PRIORITIES)}.")
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
             raise wrong(f"{name} is a number from 0 to 1.")
 

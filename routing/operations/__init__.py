@@ -2,6 +2,7 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
+from routing.operations.calibrating import calibrate_if_due, fit_curves
 from routing.operations.chains import chain_of
 from routing.operations.deciding import (
     Dossier,
@@ -13,6 +14,7 @@ from routing.operations.deciding import (
 )
 from routing.operations.delegations import change_delegation, delegate_task, delete_delegation, split_task
 from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
+from routing.operations.forecasting import Outlook, health, look_out
 from routing.operations.handing import NotDelegated, hand_down
 from routing.operations.hops import (
     OfferExpired,
@@ -46,10 +48,12 @@ __all__ = [
     "NoDuplicate",
     "NotDelegated",
     "OfferExpired",
+    "Outlook",
     "Tally",
     "accept_delegation",
     "activate_version",
     "assign_task",
+    "calibrate_if_due",
     "cancel_delegation",
     "chain_of",
     "change_delegation",
@@ -70,10 +74,13 @@ __all__ = [
     "embed_question",
     "embed_waiting",
     "fetch_model",
+    "fit_curves",
     "get_embedder",
     "hand_down",
+    "health",
     "judge_episode",
     "load_policy",
+    "look_out",
     "open_dossier",
     "record_imported",
     "record_usage",

@@ -15,6 +15,8 @@ from projects.models import Project
 from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
 from routing.learning.model import Arrays, Model
 from routing.models import Decision, EpisodeJudgement, LearnedState, PolicyVersion
+from routing.operations.gates import read_gates
+from routing.policy.calibration import ANY, Gate
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Roster, TaskView, text_of
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
@@ -25,11 +27,12 @@ LEXICAL = "lexical"
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
+    "SELECT MAX(number) FROM learned_states WHERE kind = 'calibration'",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
     "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
     "SELECT MAX(updated_at) FROM episode_judgements",
 )
-COLUMNS = (*["places"] * 6, *["policy"] * 2, "model", "lessons")  # what each column of the answers speaks of
+COLUMNS = (*["places"] * 7, *["policy"] * 2, "model", "lessons")  # what each column of the answers speaks of
 
 
 @dataclass(frozen=True)
@@ -89,17 +92,22 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
 def _read_places() -> tuple[Roster, dict[str, Project]]:
     rows = list(Project.objects.select_related("instance").order_by("name"))
     closed = Instance.objects.exclude(status=Instance.Status.ACTIVE).values_list("pk", "status")
-    roster = Roster([_candidate(project) for project in rows], {pk: f"is {why}" for pk, why in closed})
+    gates = read_gates()
+    roster = Roster(
+        [_candidate(project, gates.at(project.instance_id)) for project in rows],
+        {pk: f"is {why}" for pk, why in closed},
+    )
     return roster, {project.pk: project for project in rows}
 
 
-def _candidate(project: Project) -> Candidate:
+def _candidate(project: Project, gate: Gate) -> Candidate:
     promised = project.sla.get("completion_time")
     return Candidate(
         project=project.pk, instance=project.instance_id, capabilities=project.capabilities,
         tags=tuple(project.tags), executor_type=project.executor_type, velocity=project.velocity,
         completion_days=read_duration(promised).total_seconds() / SECONDS_A_DAY if promised else None,
         capacity=project.capacity, boost=project.priority_boost, inactive=why_inactive(project),
+        gate=gate,
     )  # fmt: skip
 
 
@@ -122,7 +130,7 @@ def view_of(version: PolicyVersion) -> PolicyView:
     """Return a stored policy version, compiled."""
     return PolicyView(
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
-        threshold=version.thresholds.get("confidence", DEFAULT_THRESHOLD),
+        threshold=version.thresholds.get(ANY, DEFAULT_THRESHOLD), thresholds=version.thresholds,
     )  # fmt: skip
 
 

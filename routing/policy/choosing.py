@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from routing.policy.calibration import OPEN, calibrate
 from routing.policy.pool import Belief, Case, believe
 from routing.policy.types import Choice, Ranked
 
@@ -19,17 +20,19 @@ def choose(case: Case) -> Choice:
     numbers = _ranking(case, belief)
     ranked = tuple(_describe(case, number, belief) for number in numbers)
     best = ranked[0]
+    gate = case.roster.candidates[numbers[0]].gate
+    sure, needed = calibrate(best.score, gate.curve), case.policy.needed(gate, case.priority)
     is_known = _is_known(case, numbers[0])
     why_not = None
     if case.verdict.review:
         why_not = f"Rule {case.verdict.review!r} sends it to a person"
     elif not is_known:
         why_not = "It is unlike anything confirmed so far"
-    elif round(best.score, DIGITS) < case.policy.threshold:
-        why_not = f"Not sure enough ({best.score:.0%}, {case.policy.threshold:.0%} is needed)"
+    elif round(sure, DIGITS) < needed:
+        why_not = f"Not sure enough ({sure:.0%}, {needed:.0%} is needed)"
     return Choice(
-        "abstained" if why_not else "routed", min(best.score, 1.0), _sentence(ranked, why_not), _leader(case, numbers),
-        ranked, case.filtered.counts, case.policy.threshold, _record(case, belief, numbers, is_known),
+        "abstained" if why_not else "routed", sure, _sentence(ranked, sure, why_not), _leader(case, numbers),
+        ranked, case.filtered.counts, needed, _record(case, belief, numbers, is_known),
         tied=tuple(place.project or "" for place in ranked if _is_equal(place.score, best.score)),
     )  # fmt: skip
 
@@ -87,6 +90,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
     said = case.said_learned
     unknown = [name for name in case.verdict.votes if name not in case.roster.index]
     forbidden = [case.roster.index[name] for name in case.verdict.forbidden if name in case.roster.index]
+    best = [case.roster.candidates[number] for number in numbers]
     return {
         "known": is_known,
         "elsewhere": round(belief.elsewhere, 4),
@@ -99,18 +103,19 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "review": case.verdict.review,
         "neighbours": list(said.neighbours) if said else [],
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
+        "gates": {place.instance or "": place.gate.as_dict() for place in best if place.gate != OPEN},
         "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),
     }
 
 
-def _sentence(ranked: Sequence[Ranked], why_not: str | None) -> str:
+def _sentence(ranked: Sequence[Ranked], sure: float, why_not: str | None) -> str:
     best = ranked[0]
     because = "; ".join(best.reasons[:3]) or "nothing speaks against it"
     if why_not:
         nearest = ", ".join(f"{place.project} {place.score:.0%}" for place in ranked[:3])
         return f"{why_not}. Nearest: {nearest} ({because})."
     rival = f" Next: {ranked[1].project} {ranked[1].score:.0%}." if len(ranked) > 1 else ""
-    return f"{best.project} {best.score:.0%}: {because}.{rival}"
+    return f"{best.project} {sure:.0%}: {because}.{rival}"
 
 
 def _is_equal(one: float, other: float) -> bool:

@@ -21,7 +21,7 @@ def decide(
     if not filtered.kept.any():
         return _nobody(filtered, policy)
     says = [say for strategy in strategies if (say := strategy.weigh(task, roster))]
-    return choose(Case(roster, policy, verdict, filtered, says, order=order or {}))
+    return choose(Case(roster, policy, verdict, filtered, says, order=order or {}, priority=task.priority))
 
 
 def _explicit(task: TaskView, roster: Roster) -> Choice:

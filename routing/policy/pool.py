@@ -49,6 +49,7 @@ class Case:
     says: Sequence[Say]
     others: float = 0.0
     order: Mapping[str, float] = field(default_factory=dict)
+    priority: str = "medium"
 
     @property
     def said_learned(self) -> LearnedSay | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from routing.policy.calibration import OPEN, Gate
 from routing.policy.choosing import choose
 from routing.policy.matching import Filtered
 from routing.policy.pool import LARGEST_ODDS, Case, LearnedSay
@@ -32,7 +33,7 @@ def replay(evidence: Mapping[str, Any], policy: PolicyView, task: TaskView | Non
     if not odds:
         return None
     shown = {place["project"]: place for place in evidence["candidates"]}
-    roster = Roster([Candidate(name, shown.get(name, {}).get("instance_id")) for name in odds])
+    roster = Roster([_candidate(name, shown.get(name, {}), evidence) for name in odds])
     kept = np.array([name not in verdict.forbidden for name in odds])
     if not kept.any():
         return Choice("abstained", 0.0, "Nobody can take it: the rules forbid everyone.", "rules",
@@ -40,7 +41,14 @@ def replay(evidence: Mapping[str, Any], policy: PolicyView, task: TaskView | Non
     filtered = Filtered(kept, np.zeros(len(roster), bool), dict(evidence["filtered"]), dict(evidence["removed"]))
     order = {name: float(number) for number, name in enumerate(odds)}
     says = list(_says(evidence, odds, shown))
-    return choose(Case(roster, policy, verdict, filtered, says, others=evidence["others"], order=order))
+    others, priority = evidence["others"], evidence["input"]["priority"]
+    return choose(Case(roster, policy, verdict, filtered, says, others=others, order=order, priority=priority))
+
+
+def _candidate(name: str, shown: Mapping[str, Any], evidence: Mapping[str, Any]) -> Candidate:
+    instance = shown.get("instance_id")
+    gate = evidence.get("gates", {}).get(instance or "")
+    return Candidate(name, instance, gate=Gate.from_dict(gate) if gate else OPEN)
 
 
 def as_seen(evidence: Mapping[str, Any], description: str | None) -> TaskView | None:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.policy.calibration import OPEN, Gate
+
 Floats = NDArray[np.float64]
 
 
@@ -59,6 +61,7 @@ class Candidate:
     capacity: int | None = None
     boost: Mapping[str, float] = field(default_factory=dict)
     inactive: str | None = None
+    gate: Gate = OPEN
 
 
 class Roster:
