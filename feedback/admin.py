@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin
 
 from feedback import operations
-from feedback.models import TaskFeedback
+from feedback.models import TagDismissal, TaskFeedback
 from hopper.common.admin import OperatedAdmin
 from hopper.events.models import Event
 from routing.models import EpisodeJudgement
@@ -66,3 +66,22 @@ class FeedbackAdmin(OperatedAdmin):
 
     def delete_row(self, row: TaskFeedback, *, actor: str) -> None:
         operations.withdraw_feedback(feedback=row, actor=actor)
+
+
+@admin.register(TagDismissal)
+class TagDismissalAdmin(OperatedAdmin):
+    """Tags that are proposed no more; delete a row and the tag is proposed again."""
+
+    list_display = ["tag", "project", "dismissed_by", "created_at"]
+    search_fields = ["tag", "project"]
+    readonly_fields = ["dismissed_by", "created_at"]
+    ordering = ["-created_at", "-pk"]
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
+        return [*self.readonly_fields, "project", "tag"] if obj else self.readonly_fields
+
+    def create_row(self, *, actor: str, **fields: Any) -> TagDismissal:
+        return operations.dismiss_tag(actor=actor, **fields)
+
+    def delete_row(self, row: TagDismissal, *, actor: str) -> None:
+        operations.restore_tag(dismissal=row, actor=actor)

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from feedback.querysets import FeedbackQuerySet
 from hopper.common.durations import check_duration, read_duration
+from hopper.common.fields import normalise_tag
 from hopper.common.models import Timestamped, Versioned
 
 
@@ -15,6 +16,11 @@ def check_texts(value: object) -> None:
     """Check a list of texts."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValidationError("Send a list of texts.")
+
+
+def check_tag(value: str) -> None:
+    """Check a tag."""
+    normalise_tag(value)
 
 
 def _texts() -> models.JSONField:
@@ -114,3 +120,23 @@ def _seconds(text: str | None) -> int | None:
         return round(read_duration(text).total_seconds()) if text else None
     except ValidationError:
         return None  # the column's own check says what is wrong
+
+
+class TagDismissal(Timestamped):
+    """A proposal to tag a project's tasks that somebody refused; `project` is empty for tasks without one."""
+
+    project = models.CharField(max_length=100, blank=True, default="", db_default="")
+    tag = models.CharField(max_length=64, validators=[check_tag])
+    dismissed_by = models.CharField(max_length=100, editable=False)
+
+    class Meta:
+        db_table = "tag_dismissals"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_dismissal_per_tag", fields=["project", "tag"],
+                violation_error_message="This proposal is dismissed already.",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"no {self.tag} for {self.project or 'tasks without a project'}"

@@ -4,6 +4,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from feedback.models import TaskFeedback
+from feedback.operations import KEYS
 from hopper.common.rest.serializers import LeanSerializer, StrictCharField, StrictModelSerializer, StrictSerializer
 from routing.models import EpisodeJudgement
 
@@ -64,3 +65,52 @@ class ReviewAnswer(StrictSerializer):
         if not attrs.get("project") and not attrs.get("instance"):
             raise serializers.ValidationError({"project": ["Name the project or the instance that it belongs to."]})
         return attrs
+
+
+class StatisticsQuery(StrictSerializer):
+    """What judgements are counted by, and since when."""
+
+    by = serializers.ChoiceField(list(KEYS), default="project")
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+
+
+class TallySerializer(serializers.Serializer):
+    """What was said of one group of decisions; shares are null where nobody said anything."""
+
+    key = serializers.CharField(allow_null=True)
+    judged = serializers.IntegerField()
+    good = serializers.IntegerField()
+    good_share = serializers.FloatField(allow_null=True)
+    mean_quality = serializers.FloatField(allow_null=True)
+    rework_share = serializers.FloatField(allow_null=True)
+    corrected_to = serializers.DictField(child=serializers.IntegerField())
+
+
+class ExampleSerializer(serializers.Serializer):
+    """A task that lacks the tag."""
+
+    id = serializers.CharField()
+    title = serializers.CharField()
+
+
+class ProposalSerializer(serializers.Serializer):
+    """A skill that people missed on tasks of a project, and some of those tasks."""
+
+    project = serializers.CharField()
+    tag = serializers.CharField()
+    mentions = serializers.IntegerField()
+    tasks = ExampleSerializer(many=True)
+
+
+class ProposalInput(StrictSerializer):
+    """Which proposal; `project` is empty for tasks without one."""
+
+    project = StrictCharField(max_length=100, allow_blank=True)
+    tag = StrictCharField(max_length=64)
+
+
+class AcceptInput(ProposalInput):
+    """Which proposal, and what the tag is added as."""
+
+    add_as = serializers.ChoiceField(["tag", "capability"], default="tag")

@@ -56,6 +56,10 @@ def house():
     for key in ("waiting", "spare", "doubt"):
         TaskFactory(id=key)
     assign_task(task=TaskFactory(id="judged"), project=web, actor="ada")
+    assign_task(task=TaskFactory(id="poor"), project=web, actor="ada")
+    record_feedback(
+        task=Task.objects.get(pk="poor"), was_good_match=False, required_skills_not_tagged=[WORD], actor="ada"
+    )
     decide(task=Task.objects.get(pk="doubt"))
     block_task(task=Task.objects.get(pk="parked"), actor="ada")
     for key in ("held", "gone-wrong"):
@@ -113,6 +117,8 @@ POSTS = [
     ("/delegations/{offer}/cancel", {"reason": WORD}),
     ("/delegations/{taken}/complete", {"result": {"said": WORD}}),
     ("/review/doubt", {"project": "web", "reason": WORD}),
+    ("/feedback/retag/accept", {"project": "web", "tag": WORD}),
+    ("/feedback/retag/dismiss", {"project": "web", "tag": WORD}),
 ]  # fmt: skip
 
 
