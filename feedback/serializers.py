@@ -5,7 +5,13 @@ from rest_framework import serializers
 
 from feedback.models import TaskFeedback
 from feedback.operations import KEYS
-from hopper.common.rest.serializers import LeanSerializer, StrictCharField, StrictModelSerializer, StrictSerializer
+from hopper.common.rest.serializers import (
+    LeanSerializer,
+    StrictCharField,
+    StrictIntegerField,
+    StrictModelSerializer,
+    StrictSerializer,
+)
 from routing.models import EpisodeJudgement
 
 
@@ -55,15 +61,18 @@ class FeedbackInput(StrictModelSerializer):
 
 
 class ReviewAnswer(StrictSerializer):
-    """Where the task belongs: a project, or an instance."""
+    """Where the task belongs: a project, an instance, or the first, second or third place that Hopper thought of."""
 
+    choice = StrictIntegerField(required=False, min_value=1, max_value=3)
     project = StrictCharField(required=False, max_length=100)
     instance = StrictCharField(required=False, max_length=100)
     reason = StrictCharField(required=False, allow_blank=True, max_length=2000)
 
     def validate(self, attrs: dict) -> dict:
-        if not attrs.get("project") and not attrs.get("instance"):
+        if not attrs.get("project") and not attrs.get("instance") and "choice" not in attrs:
             raise serializers.ValidationError({"project": ["Name the project or the instance that it belongs to."]})
+        if "choice" in attrs and attrs.keys() & {"project", "instance"}:
+            raise serializers.ValidationError({"choice": ["Send a choice or a name, not both."]})
         return attrs
 
 

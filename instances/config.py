@@ -80,14 +80,15 @@ def _by_priority(check: Callable[[str, Any], None], common: set[str]) -> Callabl
                 raise wrong(f"{name} has no {part!r}. Known: {', '.join([*sorted(common), *PRIORITIES])}.")
             if part in PRIORITIES:
                 check(f"{name}.{part}", said)
-        check(name, {part: value[part] for part in common & value.keys()} if isinstance(value, dict) else value)
+        plain = {part: value[part] for part in common & value.keys()} if isinstance(value, dict) else value
+        if plain or not value:  # an object may speak of priorities alone
+            check(name, plain)
 
     return checked
 
 
 def _threshold(name: str, value: Any) -> None:
-    if value != {}:
-        _number(0, 1)(name, value["confidence"] if isinstance(value, dict) else value)
+    _number(0, 1)(name, value.get("confidence") if isinstance(value, dict) else value)
 
 
 def _costs(name: str, value: Any) -> None:

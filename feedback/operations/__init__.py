@@ -1,6 +1,7 @@
 """Judging decisions: what people say, what they answer, what the work says by itself."""
 
-from feedback.operations.answering import NotInReview, answer_review
+from feedback.operations.answering import NotInReview, answer_review, nth_place
+from feedback.operations.climbing import Asked, who_is_asked
 from feedback.operations.counting import KEYS, count_feedback
 from feedback.operations.implying import learn_from_work
 from feedback.operations.importing import import_confirmed
@@ -9,6 +10,7 @@ from feedback.operations.retagging import NothingToTag, Proposal, accept_tag, di
 
 __all__ = [
     "KEYS",
+    "Asked",
     "NotInReview",
     "NothingToJudge",
     "NothingToTag",
@@ -20,8 +22,10 @@ __all__ = [
     "dismiss_tag",
     "import_confirmed",
     "learn_from_work",
+    "nth_place",
     "propose_tags",
     "record_feedback",
     "restore_tag",
+    "who_is_asked",
     "withdraw_feedback",
 ]

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from feedback.models import TaskFeedback
 from feedback.operations.judging import keep, only_project_of
-from hopper.common.errors import HopperError
+from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as log
 from instances.models import Instance
 from projects.models import Project
@@ -41,6 +41,18 @@ def answer_review(
         routing.judge_episode(episode=doubted.episode, right_project=right, judged_by=actor, success=guess == right)
     _keep_answer(task, actor, guess, right, reason)
     return decision
+
+
+def nth_place(task: Task, choice: int) -> dict[str, str]:
+    """Return the project that Hopper thought of first, second or third, as a client would name it.
+
+    :raises Invalid: if it did not think of so many
+    """
+    decision = getattr(task, "decision", None)
+    places = [place["project"] for place in decision.alternatives if place["project"]] if decision else []
+    if choice > len(places):
+        raise Invalid({"choice": [f"Hopper thought of {len(places)} places: name the project."]})
+    return {"project": places[choice - 1]}
 
 
 def _keep_answer(task: Task, actor: str, guess: str | None, right: str | None, reason: str) -> None:

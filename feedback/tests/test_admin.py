@@ -132,7 +132,9 @@ class TestTheDashboard:
         page = admin_client.get("/admin/")
         assert page.status_code == 200
         assert (page.context["counts"]["review"], page.context["counts"]["ready"]) == (1, 1)
-        assert page.context["health"] == {"judged": 0, "accuracy": None}
+        assert page.context["health"] == {
+            "judged": 0, "accuracy": None, "before": None, "drift": False,
+        }  # fmt: skip
 
 
 class TestFeedbackInTheAdmin:

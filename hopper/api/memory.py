@@ -18,7 +18,6 @@ from routing import operations as routing
 from routing.filters import EpisodeFilter
 from routing.models import Episode
 from routing.operations.gates import GLOBAL
-from routing.policy.calibration import threshold_of_costs
 from routing.serializers import EpisodeSerializer
 from tasks.models import Task
 
@@ -41,13 +40,13 @@ class CalibrationQuery(StrictSerializer):
     review = serializers.FloatField(required=False, min_value=0)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        costs = [attrs.pop(name, None) for name in ("wrong", "review")]
-        if costs == [None, None]:
+        costs: dict[str, float] = {name: attrs.pop(name) for name in ("wrong", "review") if name in attrs}
+        if not costs:
             return attrs
-        if None in costs or "threshold" in attrs:
+        if len(costs) == 1 or "threshold" in attrs:
             text = "Send wrong and review together, and no threshold: it follows from them."
             raise serializers.ValidationError({"review": [text]})
-        return attrs | {"threshold": threshold_of_costs(*costs)}
+        return attrs | {"threshold": routing.threshold_of(costs)}
 
 
 class AtThresholdSerializer(serializers.Serializer):

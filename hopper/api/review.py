@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,11 +22,31 @@ from tasks.models import Task
 from tasks.serializers import TaskInput
 
 
+class AskedSerializer(serializers.Serializer):
+    """Who is asked now: an instance until a moment, then the one above it, then a person."""
+
+    instance_id = serializers.CharField(allow_null=True)
+    name = serializers.CharField()
+    level = serializers.IntegerField()
+    levels = serializers.IntegerField()
+    until = serializers.DateTimeField(allow_null=True)
+
+
+class DoubtedTaskSerializer(DetailedTaskSerializer):
+    """A task in review, with who is asked about it."""
+
+    asked = AskedSerializer(read_only=True)
+
+    class Meta(DetailedTaskSerializer.Meta):
+        fields = [*DetailedTaskSerializer.Meta.fields, "asked"]
+        read_only_fields = fields
+
+
 class ReviewViewSet(ScopedViewSet):
     """Tasks that Hopper was not sure about, each with its top three; answering one teaches."""
 
     queryset = Task.objects.in_review().with_edges().select_related("decision", "feedback").order_by()
-    serializer_class = DetailedTaskSerializer
+    serializer_class = DoubtedTaskSerializer
     filterset_class = ComposedTaskFilter
     also_shows = (DecisionSerializer,)
     access: ClassVar = {"list": Role.VIEWER, "answer": Role.OPERATOR}
@@ -38,16 +59,23 @@ class ReviewViewSet(ScopedViewSet):
 
     def list(self, request: Request) -> Response:
         """List the tasks that wait for a person, most urgent and oldest first."""
-        return self.pages(self.filter_queryset(self.get_queryset()))
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        asked = feedback.who_is_asked(rows)
+        for task in rows:
+            task.asked = asked[task.pk]
+        return self.get_paginated_response(DoubtedTaskSerializer.show_all(rows))
 
     @extend_schema(request=ReviewAnswer, responses=DecisionSerializer)
     def answer(self, request: Request, pk: str) -> Response:
         """Say where the task belongs: it goes there, and Hopper learns from it."""
         wanted = ReviewAnswer.checked(request.data)
-        place = named_place(wanted, self.principal)
-        self.queryset = Task.objects.all()  # a task that is not in review is refused with its state, not as unknown
-        reason = wanted.get("reason", "")
-        made = feedback.answer_review(task=self.get_object(), actor=self.actor, reason=reason, **place)
+        self.queryset = Task.objects.select_related("decision")  # one not in review is refused with its state
+        reason, choice = wanted.get("reason", ""), wanted.get("choice")
+        place = {} if choice else named_place(wanted, self.principal)
+        task = self.get_object()
+        if choice:
+            place = named_place(feedback.nth_place(task, choice), self.principal)
+        made = feedback.answer_review(task=task, actor=self.actor, reason=reason, **place)
         return Response(DecisionSerializer.show(made))
 
 

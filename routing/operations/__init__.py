@@ -15,6 +15,7 @@ from routing.operations.deciding import (
 from routing.operations.delegations import change_delegation, delegate_task, delete_delegation, split_task
 from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
 from routing.operations.forecasting import Outlook, health, look_out
+from routing.operations.gates import set_threshold, threshold_of
 from routing.operations.handing import NotDelegated, hand_down
 from routing.operations.hops import (
     OfferExpired,
@@ -89,9 +90,11 @@ __all__ = [
     "reject_delegation",
     "route_task",
     "route_waiting",
+    "set_threshold",
     "settle_delegations",
     "settle_duplicate",
     "split_task",
     "suggest_for",
     "suggest_twin",
+    "threshold_of",
 ]

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from instances.models import Instance
+from instances.operations import change_instance
 from routing.models import LearnedState
 from routing.policy.calibration import ANY, OPEN, SAME, Curve, Gate, threshold_of_costs
 
 CALIBRATION = "calibration"
 GLOBAL = "global"
+SAYING = ("confidence_threshold", "confidence_costs")
 Rows = Mapping[str, tuple[str | None, str, dict[str, Any]]]
 
 
@@ -71,3 +73,26 @@ def curves_in_force() -> dict[str, Curve]:
         scope: Curve(metrics["slope"], metrics["intercept"])
         for scope, metrics in LearnedState.objects.in_force(CALIBRATION).values_list("scope", "metrics")
     }
+
+
+def threshold_of(said: Mapping[str, float]) -> float | None:
+    """Return the threshold that is said, or that follows from the costs that are; None if neither is."""
+    return threshold_of_costs(said["wrong"], said["review"]) if "wrong" in said else said.get("threshold")
+
+
+def set_threshold(*, instance: Instance, actor: str, priority: str | None = None, **said: float) -> Instance:
+    """Let the instance say how sure Hopper must be: a `threshold`, or the costs `wrong` and `review`.
+
+    What it says for other priorities stays, unless it was said the other way.
+
+    :raises Invalid: if it is no threshold
+    """
+    config = {name: value for name, value in instance.config.items() if name not in SAYING}
+    if "threshold" in said:
+        held = instance.config.get("confidence_threshold", {})
+        held = held if isinstance(held, dict) else {ANY: held}
+        config["confidence_threshold"] = {**held, priority or ANY: said["threshold"]}
+    else:
+        held = instance.config.get("confidence_costs", {})
+        config["confidence_costs"] = {**held, priority: said} if priority else {**held, **said}
+    return change_instance(instance=instance, actor=actor, config=config)
