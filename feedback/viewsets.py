@@ -38,13 +38,13 @@ class FeedbackViewSet(ReadViewSet):
         """Count what was judged, and how well, by project, strategy, tag, day or week."""
         wanted = StatisticsQuery.checked(request.query_params.dict())
         rows = self.get_queryset().between(wanted.get("since"), wanted.get("until"))
-        return Response({"by": wanted["by"], "results": operations.count_feedback(rows, by=wanted["by"])})
+        return Response({"by": wanted["by"], "results": operations.count_feedback(feedback=rows, by=wanted["by"])})
 
     @extend_schema(responses=ProposalSerializer(many=True))
     @action(detail=False)
     def retag(self, request: Request) -> Response:
         """List the tags that people missed on tasks, the most often missed first."""
-        return Response({"results": [_shown(one) for one in operations.propose_tags(self.get_queryset())]})
+        return Response({"results": [_shown(one) for one in operations.propose_tags(feedback=self.get_queryset())]})
 
     @extend_schema(request=AcceptInput, responses={200: {"type": "object"}})
     @action(detail=False, methods=["post"], url_path="retag/accept")

@@ -43,7 +43,7 @@ def answer_review(
     return decision
 
 
-def nth_place(task: Task, choice: int) -> dict[str, str]:
+def nth_place(*, task: Task, choice: int) -> dict[str, str]:
     """Return the project that Hopper thought of first, second or third, as a client would name it.
 
     :raises Invalid: if it did not think of so many

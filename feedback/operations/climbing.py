@@ -25,7 +25,7 @@ class Asked:
     until: datetime | None
 
 
-def who_is_asked(tasks: Iterable[Task], *, now: datetime | None = None) -> dict[str, Asked]:
+def who_is_asked(*, tasks: Iterable[Task], now: datetime | None = None) -> dict[str, Asked]:
     """Return by task who is asked now; one query, however many tasks."""
     named = {task.pk: _places(task) for task in tasks}
     keys = sorted({key for places in named.values() for key in places})

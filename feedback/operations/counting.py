@@ -62,7 +62,7 @@ KEYS: dict[str, Callable[[dict[str, Any]], Iterable[Any]]] = {
 TIMES = ("day", "week")
 
 
-def count_feedback(feedback: FeedbackQuerySet, *, by: str) -> list[dict[str, Any]]:
+def count_feedback(*, feedback: FeedbackQuerySet, by: str) -> list[dict[str, Any]]:
     """Return a dict for each group of the newest 20,000 judgements, the largest or the latest first.
 
     A group is the project that Hopper chose (None where it asked a person), the strategy that settled it, a tag of

@@ -31,7 +31,7 @@ class Proposal:
     tasks: list[Task] = field(default_factory=list)
 
 
-def propose_tags(feedback: FeedbackQuerySet) -> list[Proposal]:
+def propose_tags(*, feedback: FeedbackQuerySet) -> list[Proposal]:
     """Return what the judgements propose and nobody dismissed, the most often missed first."""
     found: dict[tuple[str, str], Proposal] = {}
     for judged in feedback.that_miss_a_tag()[:NEWEST]:
@@ -51,7 +51,7 @@ def accept_tag(
 
     :raises NothingToTag: if there is no such task
     """
-    missing = next((one for one in propose_tags(feedback) if (one.project, one.tag) == (project, tag)), None)
+    missing = next((one for one in propose_tags(feedback=feedback) if (one.project, one.tag) == (project, tag)), None)
     if missing is None:
         raise NothingToTag
     for task in missing.tasks:

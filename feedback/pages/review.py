@@ -28,7 +28,7 @@ def review_queue(request: HttpRequest) -> HttpResponse:
         return redirect(request.get_full_path())
     waiting = seen(request).in_review().select_related("decision", "duplicate__original")
     page = Paginator(waiting, PAGE).get_page(request.GET.get("page"))
-    asked = operations.who_is_asked(page.object_list)
+    asked = operations.who_is_asked(tasks=page.object_list)
     for task in page:
         task.asked = asked[task.pk]
     context = {

@@ -33,7 +33,7 @@ def statistics(request: HttpRequest) -> HttpResponse:
         return redirect("admin:index")
     by = request.GET.get("by", "project")
     by = by if by in GROUPS else "project"
-    rows = [_shown(row) for row in operations.count_feedback(_said(request), by=by)]
+    rows = [_shown(row) for row in operations.count_feedback(feedback=_said(request), by=by)]
     context = {
         **admin.site.each_context(request), "title": "What people said", "groups": GROUPS, "by": by, "rows": rows,
         "group": GROUPS[by],
@@ -58,7 +58,7 @@ def missing_tags(request: HttpRequest) -> HttpResponse:
         return redirect("retag")
     proposals = [
         {"proposal": one, "examples": one.tasks[:EXAMPLES], "count": len(one.tasks)}
-        for one in operations.propose_tags(_said(request))
+        for one in operations.propose_tags(feedback=_said(request))
     ]
     context = {**admin.site.each_context(request), "title": "Missing tags", "proposals": proposals}
     return TemplateResponse(request, "admin/feedback/retag.html", context)

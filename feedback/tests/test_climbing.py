@@ -29,7 +29,7 @@ def task():
 
 
 def asked(task, **later):
-    found = who_is_asked([task], now=timezone.now() + timedelta(**later))[task.pk]
+    found = who_is_asked(tasks=[task], now=timezone.now() + timedelta(**later))[task.pk]
     return found.instance_id, found.level, found.levels
 
 

@@ -42,7 +42,7 @@ def said():
 
 
 def counted(by):
-    return {row["key"]: row for row in count_feedback(TaskFeedback.objects.all(), by=by)}
+    return {row["key"]: row for row in count_feedback(feedback=TaskFeedback.objects.all(), by=by)}
 
 
 class TestTheStatistics:
@@ -78,7 +78,7 @@ class TestTagsThatWereMissed:
         return [judged("web", **skills), judged("web", tags=["sql"], **skills), judged("web", **skills), judged("data")]
 
     def proposed(self):
-        return [(one.project, one.tag, one.tasks) for one in propose_tags(TaskFeedback.objects.all())]
+        return [(one.project, one.tag, one.tasks) for one in propose_tags(feedback=TaskFeedback.objects.all())]
 
     def test_are_proposed_for_the_tasks_that_still_lack_them(self, tasks):
         assert self.proposed() == [("web", "sql", [tasks[2], tasks[0]])]

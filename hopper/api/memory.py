@@ -17,7 +17,7 @@ from hopper.common.rest.viewsets import ScopedViewSet
 from routing import operations as routing
 from routing.filters import EpisodeFilter
 from routing.models import Episode
-from routing.operations.gates import GLOBAL
+from routing.operations.gates import HOUSE
 from routing.serializers import EpisodeSerializer
 from tasks.models import Task
 
@@ -46,7 +46,7 @@ class CalibrationQuery(StrictSerializer):
         if len(costs) == 1 or "threshold" in attrs:
             text = "Send wrong and review together, and no threshold: it follows from them."
             raise serializers.ValidationError({"review": [text]})
-        return attrs | {"threshold": routing.threshold_of(costs)}
+        return attrs | {"threshold": routing.threshold_of(**costs)}
 
 
 class AtThresholdSerializer(serializers.Serializer):
@@ -108,7 +108,7 @@ class MemoryViewSet(ScopedViewSet):
         instance = named_instance(wanted.get("scope"), self.principal, field="scope")
         if instance is None and self.principal.is_limited:
             raise serializers.ValidationError({"scope": ["Name an instance that you may see."]})
-        outlook = routing.look_out(scope=instance.pk if instance else GLOBAL, priority=wanted.get("priority"))
+        outlook = routing.look_out(scope=instance.pk if instance else HOUSE, priority=wanted.get("priority"))
         found = outlook.as_dict(wanted.get("threshold"))
         if self.principal.is_limited:
             return Response(found | {"scopes": [row for row in found["scopes"] if row["scope"] == instance.pk]})

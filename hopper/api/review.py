@@ -60,7 +60,7 @@ class ReviewViewSet(ScopedViewSet):
     def list(self, request: Request) -> Response:
         """List the tasks that wait for a person, most urgent and oldest first."""
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
-        asked = feedback.who_is_asked(rows)
+        asked = feedback.who_is_asked(tasks=rows)
         for task in rows:
             task.asked = asked[task.pk]
         return self.get_paginated_response(DoubtedTaskSerializer.show_all(rows))
@@ -74,7 +74,7 @@ class ReviewViewSet(ScopedViewSet):
         place = {} if choice else named_place(wanted, self.principal)
         task = self.get_object()
         if choice:
-            place = named_place(feedback.nth_place(task, choice), self.principal)
+            place = named_place(feedback.nth_place(task=task, choice=choice), self.principal)
         made = feedback.answer_review(task=task, actor=self.actor, reason=reason, **place)
         return Response(DecisionSerializer.show(made))
 

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Max, Q
 
 from routing.learning.calibration import Judged, Observation, calibration_error, fit_curve
 from routing.models import Episode, EpisodeJudgement, LearnedState
-from routing.operations.gates import CALIBRATION, GLOBAL, Gates, read_gates
+from routing.operations.gates import CALIBRATION, HOUSE, Gates, read_gates
 from routing.policy.calibration import SAME, Curve
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def stand_for(seen: Sequence[Observation]) -> dict[str, float]:
 def calibrate_if_due() -> int | None:
     """Fit the curves anew once a tenth more decisions are judged than the last fit knew, or 50 at first."""
     judged = EpisodeJudgement.objects.given()
-    last = LearnedState.objects.in_force(CALIBRATION).filter(scope=GLOBAL).values_list("metrics", flat=True).first()
+    last = LearnedState.objects.in_force(CALIBRATION).filter(scope=HOUSE).values_list("metrics", flat=True).first()
     if last is None:
         return fit_curves() if judged.count() >= FEWEST_OF_ALL else None
     since = datetime.fromisoformat(last["judged_until"])
@@ -93,14 +93,14 @@ def _curves(seen: Sequence[Observation], gates: Gates) -> dict[str, dict[str, An
     """Return the curve of each scope with how it fits, from the whole house down to the leaves."""
     below: dict[str, list[Observation]] = defaultdict(list)
     for one in seen:
-        for scope in (GLOBAL, *one.path):
+        for scope in (HOUSE, *one.path):
             below[scope].append(one)
     curves: dict[str, Curve] = {}
     found = {}
-    for scope in sorted(below, key=lambda scope: (scope != GLOBAL, len(list(gates.path(scope))), scope)):
-        if len(below[scope]) < (FEWEST_OF_ALL if scope == GLOBAL else FEWEST):
+    for scope in sorted(below, key=lambda scope: (scope != HOUSE, len(list(gates.path(scope))), scope)):
+        if len(below[scope]) < (FEWEST_OF_ALL if scope == HOUSE else FEWEST):
             continue
-        above = [*list(gates.path(scope))[1:], GLOBAL]
+        above = [*list(gates.path(scope))[1:], HOUSE]
         prior = next((curves[seat] for seat in above if seat in curves), SAME)
         judged = Judged.of(below[scope])
         curves[scope] = fit_curve(judged, prior)

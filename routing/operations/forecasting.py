@@ -8,7 +8,7 @@ from typing import Any
 from routing.learning.calibration import Judged, Observation, calibration_error, reliability
 from routing.models import EpisodeJudgement, LearnedState
 from routing.operations.calibrating import observe, stand_for
-from routing.operations.gates import CALIBRATION, GLOBAL, read_gates
+from routing.operations.gates import CALIBRATION, HOUSE, read_gates
 from routing.operations.loading import load_knowledge
 
 JUDGED = 500
@@ -46,10 +46,10 @@ class Outlook:
         }  # fmt: skip
 
 
-def look_out(*, scope: str = GLOBAL, priority: str | None = None) -> Outlook:
+def look_out(*, scope: str = HOUSE, priority: str | None = None) -> Outlook:
     """Compare how sure Hopper was with how often it was right, below an instance or in the whole house."""
     gates = read_gates()
-    gate = gates.at(None if scope == GLOBAL else scope)
+    gate = gates.at(None if scope == HOUSE else scope)
     seen = observe(gates)
     raw = Judged.of([one for one in seen if _concerns(one, scope, priority)], **stand_for(seen))
     policy = load_knowledge().policy
@@ -88,7 +88,7 @@ def _share(right: Sequence[bool]) -> float | None:
 
 
 def _concerns(one: Observation, scope: str, priority: str | None) -> bool:
-    return scope in (GLOBAL, *one.path) and priority in (None, one.priority)
+    return scope in (HOUSE, *one.path) and priority in (None, one.priority)
 
 
 def _error(judged: Judged) -> float | None:
@@ -101,4 +101,4 @@ def _scopes() -> list[dict[str, Any]]:
         {**state.metrics, "scope": state.scope, "number": state.number, "created_at": state.created_at}
         for state in LearnedState.objects.in_force(CALIBRATION).defer("arrays")
     ]
-    return sorted(rows, key=lambda row: (row["scope"] != GLOBAL, -row["judged"], row["scope"]))
+    return sorted(rows, key=lambda row: (row["scope"] != HOUSE, -row["judged"], row["scope"]))

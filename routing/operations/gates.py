@@ -9,7 +9,7 @@ from routing.models import LearnedState
 from routing.policy.calibration import ANY, OPEN, SAME, Curve, Gate, threshold_of_costs
 
 CALIBRATION = "calibration"
-GLOBAL = "global"
+HOUSE = "*"  # the scope of the whole house; no instance is called so
 SAYING = ("confidence_threshold", "confidence_costs")
 Rows = Mapping[str, tuple[str | None, str, dict[str, Any]]]
 
@@ -38,7 +38,7 @@ class Gates:
             instance = self.rows[instance][0]
 
     def _curve(self, path: list[str]) -> Curve:
-        return next((self.curves[seat] for seat in [*path, GLOBAL] if seat in self.curves), SAME)
+        return next((self.curves[seat] for seat in [*path, HOUSE] if seat in self.curves), SAME)
 
     def _said(self, path: list[str], *, house: bool) -> dict[str, float]:
         """Return the thresholds that the nearest seat says; those of GLOBAL instances are the house's."""
@@ -68,16 +68,18 @@ def read_gates() -> Gates:
 
 
 def curves_in_force() -> dict[str, Curve]:
-    """Return the newest curve of each scope: ids of instances, and `global`."""
+    """Return the newest curve of each scope: ids of instances, and `*`."""
     return {
         scope: Curve(metrics["slope"], metrics["intercept"])
         for scope, metrics in LearnedState.objects.in_force(CALIBRATION).values_list("scope", "metrics")
     }
 
 
-def threshold_of(said: Mapping[str, float]) -> float | None:
+def threshold_of(
+    *, threshold: float | None = None, wrong: float | None = None, review: float | None = None
+) -> float | None:  # fmt: skip
     """Return the threshold that is said, or that follows from the costs that are; None if neither is."""
-    return threshold_of_costs(said["wrong"], said["review"]) if "wrong" in said else said.get("threshold")
+    return threshold if wrong is None or review is None else threshold_of_costs(wrong, review)
 
 
 def set_threshold(*, instance: Instance, actor: str, priority: str | None = None, **said: float) -> Instance:

@@ -150,7 +150,7 @@ def judge_many(rights, share, project="web", strategy="learned"):
 
 @pytest.fixture
 def house():
-    root = InstanceFactory(id="root", scope="GLOBAL", config={"confidence_threshold": 0.5})
+    root = InstanceFactory(id="global", scope="GLOBAL", config={"confidence_threshold": 0.5})
     for name in ("web", "data"):
         config = {"confidence_costs": {"wrong": 10, "review": 1, "urgent": {"wrong": 2, "review": 1}}}
         desk = InstanceFactory(id=f"{name}-desk", parent=root, config=config if name == "web" else {})
@@ -167,7 +167,10 @@ class TestTheCurvesOfTheHouse:
         assert (calibrate_if_due(), calibrate_if_due()) == (1, None)
 
         metrics = dict(LearnedState.objects.in_force("calibration").values_list("scope", "metrics"))
-        assert set(metrics) == {"global", "root", "web-desk", "data-desk"}
+        assert set(metrics) == {"*", "global", "web-desk", "data-desk"}
+        assert {scope: metrics[scope]["judged"] for scope in metrics} == {
+            "*": 50, "global": 50, "web-desk": 20, "data-desk": 30,
+        }  # fmt: skip
         assert metrics["web-desk"]["ece"] < metrics["web-desk"]["ece_raw"]
         known = {place.project: place.gate for place in load_knowledge().roster.candidates}
         assert calibrate(0.9, known["web"].curve) < 0.7 < 0.9 < calibrate(0.9, known["data"].curve)
@@ -214,7 +217,7 @@ class TestTheOutlookInTheApi:
         assert found["wanted"] == {"threshold": 0.75, "coverage": 0.5, "accuracy": 0.9}
         assert [(row["judged"], row["right"]) for row in found["reliability"]] == [(10, 0.0), (10, 0.9)]
         costs = client.get("/memory/calibration", wrong="4", review="1").json()
-        assert (costs["scope"], costs["wanted"]["threshold"], costs["health"]["judged"]) == ("global", 0.75, 20)
+        assert (costs["scope"], costs["wanted"]["threshold"], costs["health"]["judged"]) == ("*", 0.75, 20)
         assert client.get("/memory/calibration", scope="data-desk").json()["judged"] == 0
 
     @pytest.mark.parametrize(
