@@ -46,6 +46,7 @@ app.conf.beat_schedule = {
     "calibrate the confidence anew": every(timedelta(seconds=60), "routing.calibrate"),
     "learn from work that nobody judged": every(timedelta(seconds=60), "feedback.learn_from_work"),
     "learn from what that missed": every(timedelta(days=1), "feedback.learn_from_work", 7 * 24),
+    "propose rules from what was learned": every(timedelta(days=1), "routing.propose_rules"),
     "embed what has changed": every(timedelta(seconds=2), "routing.embed_waiting"),
     "embed what no delivery spoke of": every(timedelta(minutes=10), "routing.embed_stale", 1),
     "embed whatever else has no vector": every(timedelta(days=1), "routing.embed_stale"),

@@ -11,6 +11,7 @@ from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
+from routing.pages import policy_export, policy_import, policy_trial
 from tasks.pages import about_to_breach, end_instances
 
 urlpatterns = [
@@ -21,6 +22,9 @@ urlpatterns = [
     path("admin/retag/", admin.site.admin_view(missing_tags), name="retag"),
     path("admin/breaching/", admin.site.admin_view(about_to_breach), name="about-to-breach"),
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
+    path("admin/policies/import/", admin.site.admin_view(policy_import), name="policy-import"),
+    path("admin/policies/<str:key>/", admin.site.admin_view(policy_trial), name="policy-trial"),
+    path("admin/policies/<str:key>/export/", admin.site.admin_view(policy_export), name="policy-export"),
     path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
     path("admin/", admin.site.urls),
     re_path(r"^api/v1/review/(?P<pk>[^/]+)/?$", ReviewViewSet.as_view({"post": "answer"}), name="review-answer"),

@@ -43,6 +43,11 @@ class InstanceQuerySet(TreeQuerySet):
         """The instance and those above it, by one upward walk."""
         return self.filter(pk__in=RawSQL(path_sql(TABLE), [key]))  # noqa: S611 - names are ours
 
+    def keeper_of(self, key: str | None) -> Any:
+        """The instance on the path from here to the root whose work never leaves it, or None."""
+        keeping = [scope.name for scope in SCOPES.values() if scope.keeps_content]
+        return self.path_to(key).filter(scope__in=keeping).first() if key else None
+
     def with_paths_to(self, keys: Sequence[str]) -> Self:
         """These instances and all above them, by one upward walk."""
         return self.filter(pk__in=RawSQL(path_sql(TABLE, count=len(keys)), list(keys)))  # noqa: S611

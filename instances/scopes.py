@@ -77,6 +77,7 @@ class ScopeRules:
     keeps_content = False  # what came in stays in the branch
     executes = True  # here, by whoever claims
     delegates = True  # to what is below
+    has_door = False  # that may be closed to a task
 
     def why_not_execute(self, facts: Facts) -> str | None:
         """Return why the instance cannot work on a task itself, or None if it can."""
@@ -135,6 +136,7 @@ class Personal(ScopeRules):
     """One person's own: only the owner sends and holds work, and nothing of it leaves the branch."""
 
     name = "PERSONAL"
+    has_door = True
     sits_under = frozenset({None, "GLOBAL", "FAMILY"})
     keeps_content = True
 
@@ -149,6 +151,7 @@ class Family(ScopeRules):
     """Shared by its members; while none are named, by everybody."""
 
     name = "FAMILY"
+    has_door = True
     sits_under = frozenset({None, "GLOBAL"})
 
     def why_not_receive(self, facts: Facts, *, sender: str) -> str | None:
@@ -162,6 +165,7 @@ class Event(ScopeRules):
     """Open for a window of time; hands back what is left at its end."""
 
     name = "EVENT"
+    has_door = True
     sits_under = frozenset({None, "GLOBAL", "PROJECT", "FAMILY"})
 
     def why_not_execute(self, facts: Facts) -> str | None:
@@ -183,6 +187,7 @@ class Federated(ScopeRules):
     """Speaks for a peer: takes work once it knows the peer, and executes none of it here."""
 
     name = "FEDERATED"
+    has_door = True
     sits_under = frozenset({None, "GLOBAL"})
     executes = False
 

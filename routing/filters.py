@@ -1,7 +1,7 @@
 from django_filters import rest_framework as filters
 
 from hopper.common.rest.filters import FlagFilter, MomentFilter, StrictFilterSet
-from routing.models import Decision, Delegation, Episode, Pattern
+from routing.models import Decision, Delegation, Episode, Pattern, Proposal
 
 
 class DecisionFilter(StrictFilterSet):
@@ -52,3 +52,13 @@ class DelegationFilter(StrictFilterSet):
     class Meta:
         model = Delegation
         fields = ["status", "delegation_type"]
+
+
+class ProposalFilter(StrictFilterSet):
+    """What proposed rules can be narrowed by."""
+
+    pattern = filters.CharFilter(field_name="pattern_id")
+
+    class Meta:
+        model = Proposal
+        fields = ["state"]

@@ -52,3 +52,9 @@ def refit() -> int | None:
 def calibrate() -> int | None:
     """Fit the curves of confidence anew if enough was judged since."""
     return operations.calibrate_if_due()
+
+
+@shared_task(name="routing.propose_rules")
+def propose_rules() -> int:
+    """Propose a rule for each pattern that was learned since."""
+    return len(operations.propose_rules())

@@ -15,6 +15,7 @@ from tasks.models import Task
 
 if TYPE_CHECKING:
     from routing.models import (
+        Backtest,
         Decision,
         Delegation,
         Duplicate,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
         LearnedState,
         Pattern,
         Policy,
+        PolicyVersion,
+        Proposal,
+        ShadowChoice,
         TaskEmbedding,
     )
 
@@ -92,6 +96,18 @@ class EpisodeQuerySet(NearestMixin, ScopedByProject["Episode"]):
     def for_task(self, task: Any) -> Self:
         """Episodes of one task, oldest first."""
         return self.filter(task=task).order_by("routed_at", "pk")
+
+    def decided_by_router(self) -> Self:
+        """Episodes that a policy could have decided otherwise: neither a person nor the requester chose."""
+        return self.filter(source=self.model.Source.LOCAL).exclude(strategy__in=["human", "explicit"])
+
+    def with_lesson(self) -> Self:
+        """Episodes with their task and what was said of them, in the same query."""
+        return self.select_related("task", "judgement")
+
+    def before(self, episode: "Episode") -> Self:
+        """Episodes older than this one."""
+        return self.filter(Q(routed_at__lt=episode.routed_at) | Q(routed_at=episode.routed_at, pk__lt=episode.pk))
 
 
 class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
@@ -168,6 +184,10 @@ class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):
         """Patterns in use."""
         return self.filter(is_active=True)
 
+    def learned(self) -> Self:
+        """Patterns that Hopper found itself."""
+        return self.filter(source=self.model.Source.LEARNED)
+
     def for_principal(self, principal: Any) -> Self:
         """Patterns that the principal may see: general knowledge, unless it is limited to projects."""
         return self.filter(target_project__in=principal.projects) if principal.projects else self.all()
@@ -229,3 +249,50 @@ class PolicyQuerySet(models.QuerySet["Policy"]):
     def for_principal(self, principal: Any) -> Self:
         """Policies that the principal may see: they say who gets what everywhere, so a limited key sees none."""
         return self.none() if principal.instances or principal.projects else self.all()
+
+
+class VersionQuerySet(models.QuerySet["PolicyVersion"]):
+    """Versions of policies; chain the questions like filters."""
+
+    def in_force(self) -> Self:
+        """The version that decides, if there is one."""
+        return self.filter(state=self.model.State.ACTIVE)
+
+    def in_shadow(self) -> Self:
+        """The version that decides in silence, if there is one."""
+        return self.filter(state=self.model.State.SHADOW)
+
+
+class BacktestQuerySet(models.QuerySet["Backtest"]):
+    """Reports; chain the questions like filters."""
+
+    def newest_first(self) -> Self:
+        """Reports as they were made, the last first."""
+        return self.order_by("-created_at", "-pk")
+
+
+class ShadowQuerySet(models.QuerySet["ShadowChoice"]):
+    """Silent choices; chain the questions like filters."""
+
+    def compared(self, version: "PolicyVersion") -> models.QuerySet[Any, Any]:
+        """One dict per day and kind of outcome since the version went into shadow, newest day first; `n` counts."""
+        since = {"created_at__gte": version.shadowed_at} if version.shadowed_at else {}
+        rows = self.filter(policy_version=version, **since).annotate(day=TruncDate("created_at"))
+        return (
+            rows.order_by("-day")
+            .values("day", "project", tried=F("episode__chosen_project"), outcome=F("episode__outcome_success"),
+                    truth=F("episode__judgement__right_project"))
+            .annotate(n=Count("pk"))
+        )  # fmt: skip
+
+
+class ProposalQuerySet(models.QuerySet["Proposal"]):
+    """Rules that were proposed; chain the questions like filters."""
+
+    def open(self) -> Self:
+        """Proposals that nobody has answered."""
+        return self.filter(state=self.model.State.PROPOSED)
+
+    def for_principal(self, principal: Any) -> Self:
+        """Proposals that the principal may see: as with policies, none for a limited key."""
+        return self.none() if principal.is_limited else self.all()

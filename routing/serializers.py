@@ -1,13 +1,18 @@
+from typing import Any
+
 from rest_framework import serializers
 
 from hopper.common.rest.serializers import (
     LeanSerializer,
+    StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
     StrictModelSerializer,
     StrictSerializer,
 )
-from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion
+from routing.models import Backtest, Decision, Delegation, Episode, Pattern, Policy, PolicyVersion, Proposal
+
+MOST_REPLAYED = 10_000  # in a request; the command has no limit
 
 
 class DecisionSerializer(LeanSerializer):
@@ -165,18 +170,59 @@ class VersionSerializer(LeanSerializer):
         model = PolicyVersion
         fields = [
             "id", "policy_id", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at",
-            "created_at", "version",
+            "shadowed_at", "replaces_id", "created_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
 
 
 class VersionInput(StrictModelSerializer):
-    """Rules, weights and thresholds of a new draft."""
+    """Rules, weights and thresholds of a new draft, or all of them as the text of a policy file."""
+
+    yaml = StrictCharField(required=False, trim_whitespace=False)
 
     class Meta:
         model = PolicyVersion
-        fields = ["rules", "weights", "thresholds"]
+        fields = ["rules", "weights", "thresholds", "yaml"]
         validators = ()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "yaml" in attrs and len(attrs) > 1:
+            raise serializers.ValidationError({"yaml": ["Send a policy file or its parts, not both."]})
+        return attrs
+
+
+class ActivateInput(StrictSerializer):
+    """Whether a version is put in force although no backtest says what it changes."""
+
+    force = StrictBooleanField(required=False)
+
+
+class BacktestInput(StrictSerializer):
+    """How many of the newest episodes are replayed, and since when."""
+
+    newest = StrictIntegerField(required=False, min_value=1, max_value=MOST_REPLAYED)
+    since = serializers.DateTimeField(required=False)
+
+
+class BacktestSerializer(LeanSerializer):
+    """A report as a client sees it."""
+
+    class Meta:
+        model = Backtest
+        fields = ["id", "policy_version_id", "baseline_id", "content_hash", "report", "created_by", "created_at"]
+        read_only_fields = fields
+
+
+class ProposalSerializer(LeanSerializer):
+    """A proposed rule as a client sees it."""
+
+    class Meta:
+        model = Proposal
+        fields = [
+            "id", "pattern_id", "rule", "state", "report", "draft_id", "settled_by", "created_at",
+            "updated_at", "version",
+        ]  # fmt: skip
+        read_only_fields = fields
 
 
 class CandidateSerializer(serializers.Serializer):
@@ -197,6 +243,67 @@ class SuggestionSerializer(serializers.Serializer):
     reasoning = serializers.CharField()
     decided_by = serializers.CharField()
     candidates = CandidateSerializer(many=True)
+
+
+class WeighedSerializer(serializers.Serializer):
+    """A place as it was weighed: its share, its score by factor, and the reason for each that has one."""
+
+    project = serializers.CharField(allow_null=True)
+    instance_id = serializers.CharField(allow_null=True)
+    score = serializers.FloatField()
+    factors = serializers.DictField(child=serializers.FloatField())
+    why = serializers.DictField(child=serializers.CharField())
+
+
+class RulesSerializer(serializers.Serializer):
+    """Which rules matched: those that voted and forbade, by project, asked a person, and changed the task."""
+
+    votes = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    forbidden = serializers.DictField(child=serializers.CharField())
+    review = serializers.CharField(allow_null=True)
+    set = serializers.ListField(child=serializers.CharField())
+
+
+class FlipSerializer(serializers.Serializer):
+    """A single change that would have led elsewhere; `moved` is how much of the first place's share it moves."""
+
+    change = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=Decision.Outcome.choices)
+    project = serializers.CharField(allow_null=True)
+    confidence = serializers.FloatField()
+    moved = serializers.FloatField()
+
+
+class NearSerializer(serializers.Serializer):
+    """An episode that was learned from and is most alike, and what became of it."""
+
+    episode = serializers.CharField()
+    project = serializers.CharField()
+    similarity = serializers.FloatField()
+    success = serializers.BooleanField(allow_null=True)
+
+
+class ExplanationSerializer(serializers.Serializer):
+    """Why a task is to go where it is to go; `decided_at` is null where nothing is decided yet."""
+
+    sentence = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=Decision.Outcome.choices)
+    confidence = serializers.FloatField()
+    threshold = serializers.FloatField(allow_null=True)
+    decided_by = serializers.CharField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    project = serializers.CharField(allow_null=True)
+    instance_id = serializers.CharField(allow_null=True)
+    policy = serializers.IntegerField(allow_null=True)
+    known = serializers.BooleanField(allow_null=True)
+    elsewhere = serializers.FloatField(allow_null=True)
+    candidates = WeighedSerializer(many=True)
+    runner_up = WeighedSerializer(allow_null=True)
+    rules = RulesSerializer()
+    filtered = serializers.DictField(child=serializers.IntegerField())
+    removed = serializers.DictField(child=serializers.CharField())
+    nearest = NearSerializer(many=True)
+    flips = FlipSerializer(many=True)
 
 
 class DecisionInput(StrictSerializer):

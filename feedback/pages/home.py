@@ -63,6 +63,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
             ("Versions and rules", "checklist", "admin:routing_policyversion_changelist"),
+            ("Proposed rules", "lightbulb", "admin:routing_proposal_changelist"),
+            ("Backtests", "replay", "admin:routing_backtest_changelist"),
+            ("Shadow choices", "contrast", "admin:routing_shadowchoice_changelist"),
             ("Patterns", "pattern", "admin:routing_pattern_changelist"),
         ),
         _group(

@@ -16,6 +16,7 @@ from routing.viewsets import (
     EpisodeViewSet,
     PatternViewSet,
     PolicyViewSet,
+    ProposalViewSet,
 )
 
 
@@ -35,6 +36,7 @@ router.register("decisions", DecisionViewSet, basename="decision")
 router.register("episodes", EpisodeViewSet, basename="episode")
 router.register("patterns", PatternViewSet, basename="pattern")
 router.register("policies", PolicyViewSet, basename="policy")
+router.register("proposals", ProposalViewSet, basename="proposal")
 router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("feedback", FeedbackViewSet, basename="feedback")
 router.register("review", ReviewViewSet, basename="review")

@@ -23,7 +23,7 @@ from hopper.events.serializers import EventSerializer
 from projects.models import Project
 from routing import operations as routing
 from routing.models import Decision
-from routing.serializers import DecisionInput, DecisionSerializer
+from routing.serializers import DecisionInput, DecisionSerializer, ExplanationSerializer
 from sync import operations as sync
 from sync.models import ExternalMapping
 from sync.serializers import MappingChange, MappingInput, MappingSerializer
@@ -32,16 +32,24 @@ from tasks.models import Task
 from tasks.serializers import TaskSerializer
 
 WRITE_FEEDBACK = dict.fromkeys(("give_feedback", "replace_feedback", "withdraw_feedback"), Role.EXECUTOR)
-LOOKS = dict.fromkeys(("timeline", "decision", "feedback", "feedback_history", "external_mappings"), Role.VIEWER)
+LOOKS = dict.fromkeys(
+    ("timeline", "decision", "explain", "feedback", "feedback_history", "external_mappings"), Role.VIEWER
+)
 OPERATE = dict.fromkeys(("route", "record_decision", "add_mapping", "change_mapping", "remove_mapping"), Role.OPERATOR)
 
 
 def suggestion(task: Task, principal: Principal) -> dict[str, Any]:
     """Return what Hopper would decide about the task; nothing is stored."""
-    seen = Project.objects.for_principal(principal).values_list("pk", flat=True) if principal.is_limited else None
-    choice = routing.suggest_for(task=task, among=seen)
+    choice = routing.suggest_for(task=task, among=_seen_by(principal))
     found = {name: getattr(choice, name) for name in ("outcome", "confidence", "reasoning", "decided_by")}
     return {**found, "candidates": [place.as_dict() for place in choice.ranked]}
+
+
+def _seen_by(principal: Principal) -> frozenset[str] | None:
+    """Return the projects that may be told of, or None for all."""
+    if not principal.is_limited:
+        return None
+    return frozenset(Project.objects.for_principal(principal).values_list("pk", flat=True))
 
 
 class DetailedTaskSerializer(TaskSerializer):
@@ -124,6 +132,12 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
         if found is None:
             raise Http404
         return Response(DecisionSerializer.show(found))
+
+    @extend_schema(responses=ExplanationSerializer)
+    @action(detail=True)
+    def explain(self, request: Request, pk: str) -> Response:
+        """Say why the task is to go where it is to go, and the smallest change that would have flipped it."""
+        return Response(routing.explain_task(task=self.get_object(), among=_seen_by(self.principal)))
 
     @extend_schema(request=DecisionInput, responses=DecisionSerializer)
     @decision.mapping.put

@@ -78,7 +78,22 @@ class OperatedForm(forms.ModelForm):
         """Do nothing: the operation has stored everything already."""
 
 
-class OperatedAdmin(ModelAdmin):
+class ActingAdmin(ModelAdmin):
+    """Calls operations on the rows that were ticked in a list."""
+
+    def act(self, request: HttpRequest, rows: Any, operation: Callable[[Any], Any]) -> int:
+        """Call the operation on each row, show each refusal as a message, and return how many went well."""
+        done = 0
+        for row in rows:
+            try:
+                operation(row)
+                done += 1
+            except HopperError as error:
+                self.message_user(request, f"{row}: {error.message}", messages.ERROR)
+        return done
+
+
+class OperatedAdmin(ActingAdmin):
     """Writes by operations: `create_row(**fields)`, `change_row(row, **changes)`, `delete_row(row)`."""
 
     form = OperatedForm
@@ -158,19 +173,8 @@ class OperatedAdmin(ModelAdmin):
             self.message_user(request, error.message, messages.ERROR)
             return self._response_post_save(request, self.get_object(request, object_id))
 
-    def act(self, request: HttpRequest, rows: Any, operation: Callable[[Any], Any]) -> int:
-        """Call the operation on each row, show each refusal as a message, and return how many went well."""
-        done = 0
-        for row in rows:
-            try:
-                operation(row)
-                done += 1
-            except HopperError as error:
-                self.message_user(request, f"{row}: {error.message}", messages.ERROR)
-        return done
 
-
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(ActingAdmin):
     """Rows to look at."""
 
     list_per_page = 50

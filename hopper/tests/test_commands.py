@@ -109,21 +109,24 @@ class TestPolicyLoad:
         assert PolicyVersion.objects.filter(state="active").count() == 1
 
     def test_names_each_rule_that_is_wrong(self, policy_file):
-        rules = [RULE, {"name": "b", "when": {"keywrd": "x"}, "project": "sark"}, {"name": "c", "when": {"tag": "x"}}]
+        file = policy_file(
+            "- {name: a, when: {tag: x}, project: sark}\n- name: b\n  when: {keywrd: x}\n  project: sark\n"
+            "- {name: c, when: {tag: x}}\n"
+        )
 
         with pytest.raises(CommandError) as refused:
-            say("policy", "load", policy_file(yaml.safe_dump(rules)))
+            say("policy", "load", file)
 
-        lines = str(refused.value).splitlines()
-        assert [line[:18] for line in lines] == ["rules: Rule 2 (b):", "rules: Rule 3 (c):"]
-        assert "keywrd" in lines[0]
+        first, second = str(refused.value).splitlines()
+        assert first.startswith(f"{file}: Line 3, column 10: Rule 2 (b): There is no condition 'keywrd'")
+        assert second.startswith(f"{file}: Line 5, column 3: Rule 3 (c): A rule names a project")
         assert not PolicyVersion.objects.exists()
 
     @pytest.mark.parametrize(
         ("text", "sentence"),
         [
             ("rules: [", "is no YAML"),
-            ("!!python/object/apply:os.getcwd []", "is no YAML"),
+            ("!!python/object/apply:os.getcwd []", r"Line 1, column 1: a tag \(.*\) is not allowed"),
             ("just a word", "A policy file is a list of rules"),
             ("- {name: a, when: {tag: x}, project: nowhere}", "There is no project 'nowhere'"),
         ],
@@ -150,6 +153,42 @@ class TestPolicyShow:
     def test_says_that_none_is_in_force(self):
         with pytest.raises(CommandError, match="No policy is in force"):
             say("policy", "show")
+
+
+@pytest.mark.usefixtures("policy")
+class TestTryingAPolicy:
+    @pytest.fixture
+    def night(self, policy_file):
+        """The number of a draft that sends logins elsewhere."""
+        ProjectFactory(name="owl")
+        file = policy_file(yaml.safe_dump([{**RULE, "project": "owl"}]))
+        return str(ask("policy", "load", file, "--name", "house", "--draft")["version"])
+
+    def test_compares_backtests_activates_and_rolls_back(self, night):
+        ask("route", TaskFactory(title="Fix the login").pk)
+        changed = ask("policy", "diff", "--number", night)["rules"]["changed"]
+        assert changed == [{"name": RULE["name"], "changes": {"project": ["sark", "owl"]}}]
+        with pytest.raises(CommandError, match="has not been backtested"):
+            say("policy", "activate", "--number", night)
+        shown = say("backtest", "--number", night, "--since", "2000-01-01T00:00:00Z")
+        assert "1 decisions made again, 1 move." in shown
+        assert "1  sark → owl" in shown
+        assert ask("policy", "activate", "--number", night)["state"] == "active"
+        assert ask("policy", "rollback")["version"] == 1
+        assert ask("policy", "activate", "--policy", "house", "--number", night, "--force")["state"] == "active"
+
+    def test_exports_what_can_be_loaded_again(self, night, policy_file):
+        exported = say("policy", "export", "--number", night)
+        assert ask("policy", "load", policy_file(exported), "--draft")["rules"][0]["project"] == "owl"
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [(["backtest", "--number", "9"], "no version 9"), (["backtest", "--since", "monday"], "Write a moment"),
+         (["policy", "diff", "--policy", "other", "--number", "1"], "no version 1 of other")],
+    )  # fmt: skip
+    def test_says_what_is_not_there(self, words, sentence):
+        with pytest.raises(CommandError, match=sentence):
+            say(*words)
 
 
 class TestApikeyCreate:

@@ -7,7 +7,8 @@ import yaml
 from django.conf import settings
 
 from routing.models.policy import check_shares, check_weights
-from routing.policy.rules import KNOWN, MOST_CONDITIONS, READERS, RuleBook, read_rules
+from routing.policy.conditions import MOST_CONDITIONS, READERS
+from routing.policy.rules import KNOWN, RuleBook, read_rules
 from routing.policy.types import TaskView
 
 PAGE = (settings.BASE_DIR / "docs" / "routing-rules.md").read_text(encoding="utf-8")

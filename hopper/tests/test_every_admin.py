@@ -17,8 +17,8 @@ from hopper.common.models import ApiKey, Versioned
 from hopper.events.models import Event
 from hopper.tests.forms import filled_in, said_by, send
 from hopper.tests.refusals import nothing_stored
-from routing.models import Decision, EmbeddingUsage, Episode, LearnedState
-from routing.operations import create_policy, create_version, embed_waiting
+from routing.models import Decision, EmbeddingUsage, Episode, LearnedState, PolicyVersion, Proposal, ShadowChoice
+from routing.operations import backtest_version, create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, escalate_tasks, submit_task
 
@@ -46,6 +46,10 @@ def house(admin_client):
     claim_task(task_id=ready.pk, owner="ada")
     create_key(name="bot")
     create_version(policy=create_policy(name="another", actor="ada"), actor="ada")
+    version = PolicyVersion.objects.in_force().get()
+    backtest_version(version=version, actor="ada")
+    ShadowChoice.objects.create(episode=Episode.objects.first(), policy_version=version, confidence=0.5)
+    Proposal.objects.create(rule={"name": "a", "when": {"tag": "a"}, "project": "sark"}, rule_hash="a")
     LearnedState.objects.get_or_create(kind="lexical", number=1, defaults={"arrays": b"", "metrics": {}})
     EmbeddingUsage.objects.create(day=date(2026, 11, 21), model="text-embedding-3-small/1536")
     Group.objects.create(name="operators")

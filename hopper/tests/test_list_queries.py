@@ -9,6 +9,7 @@ from feedback.operations import record_feedback
 from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
+from routing.models import Proposal
 from routing.operations import assign_task, create_pattern, create_policy, route_task
 from routing.tests.factories import make_hop
 from sync.operations import create_mapping
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 LISTS = [
     "/tasks", "/tasks/ready", "/tasks/search?q=task", "/projects", "/projects/active", "/instances", "/instances/tree",
     "/instances/root/children", "/instances/root/descendants", "/decisions", "/episodes", "/patterns", "/policies",
-    "/delegations", "/feedback", "/events", "/review", "/tasks/hub/dependencies", "/tasks/hub/timeline",
+    "/proposals", "/delegations", "/feedback", "/events", "/review", "/tasks/hub/dependencies", "/tasks/hub/timeline",
     "/tasks/hub/external-mappings", "/tasks/at-risk", "/instances/tree?root=root&depth=1", "/instances/root/hierarchy",
     "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
     "/feedback/statistics", "/feedback/retag",
@@ -44,6 +45,7 @@ def grow(numbers):
         make_hop(task, root, place, status="accepted")
         create_pattern(name=f"Pattern {n}", pattern_type="tag", target_project=project.pk, actor="ada")
         create_policy(name=f"Policy {n}", actor="ada")
+        Proposal.objects.create(rule_hash=str(n))
         route_task(task=submit_task(title="Whose is this", actor="ada", required_capabilities=["sorcery"]))
 
 

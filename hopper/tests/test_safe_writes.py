@@ -20,7 +20,7 @@ from hopper.tests.refusals import nothing_stored, refused
 from hopper.tests.test_roles import DOORS
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
-from routing.models import Duplicate
+from routing.models import Duplicate, Proposal
 from routing.operations import (
     accept_delegation,
     assign_task,
@@ -29,6 +29,7 @@ from routing.operations import (
     create_policy,
     create_version,
     delegate_task,
+    load_policy,
 )
 from routing.operations import route_task as decide
 from sync.operations import create_mapping
@@ -69,13 +70,24 @@ def house():
     Duplicate.objects.create(task=TaskFactory(id="twin"), original_id="spare", similarity=1.0, content_hash="")
     policy = create_policy(name="house", actor="ada")
     create_version(policy=policy, actor="ada")
+    load_policy(name="ruling", content=[], actor="ada")
+    ruling = load_policy(name="ruling", content=[], actor="ada")
+    proposal = Proposal.objects.create(rule={"name": "a", "when": {"tag": "a"}, "project": "web"}, rule_hash="a")
     pattern = create_pattern(name="logins", pattern_type="tag", target_project="web", actor="ada")
     hop, offer, taken = (
         delegate_task(task=Task.objects.get(pk=key), target=team, actor="ada") for key in ("first", "second", "third")
     )
     accept_delegation(delegation=taken, actor="ada")
     cancel_delegation(delegation=hop, actor="ada")
-    return {"policy": policy.pk, "pattern": pattern.pk, "hop": hop.pk, "offer": offer.pk, "taken": taken.pk}
+    return {
+        "policy": policy.pk,
+        "ruling": ruling.policy_id,
+        "proposal": proposal.pk,
+        "pattern": pattern.pk,
+        "hop": hop.pk,
+        "offer": offer.pk,
+        "taken": taken.pk,
+    }
 
 
 POSTS = [
@@ -110,7 +122,13 @@ POSTS = [
     ("/patterns", {"name": WORD, "pattern_type": "tag", "target_project": "web"}),
     ("/policies", {"name": WORD}),
     ("/policies/{policy}/versions", {"rules": [{"name": WORD, "when": {"keyword": "a"}, "project": "web"}]}),
-    ("/policies/{policy}/versions/1/activate", {}),
+    ("/policies/{policy}/versions/1/activate", {"force": True}),
+    ("/policies/{policy}/versions/1/backtest", {"newest": 5}),
+    ("/policies/{policy}/versions/1/shadow", {}),
+    ("/policies/{policy}/versions/1/unshadow", {}),
+    ("/policies/{ruling}/rollback", {}),
+    ("/proposals/{proposal}/accept", {}),
+    ("/proposals/{proposal}/dismiss", {}),
     ("/tasks/placed/delegate", {"target_instance_id": "team", "reason": WORD}),
     ("/delegations/{offer}/accept", {}),
     ("/delegations/{offer}/reject", {"reason": WORD}),

@@ -8,9 +8,11 @@ from routing.models.episode import Episode, EpisodeJudgement
 from routing.models.learned import LearnedState
 from routing.models.pattern import Pattern
 from routing.models.policy import Policy, PolicyVersion
+from routing.models.trial import Backtest, Proposal, ShadowChoice
 from routing.models.usage import EmbeddingUsage
 
 __all__ = [
+    "Backtest",
     "DecidedBy",
     "Decision",
     "Delegation",
@@ -24,5 +26,7 @@ __all__ = [
     "PatternEmbedding",
     "Policy",
     "PolicyVersion",
+    "Proposal",
+    "ShadowChoice",
     "TaskEmbedding",
 ]

@@ -1,5 +1,7 @@
 """What operators wrote down about routing."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -9,7 +11,7 @@ from hopper.common.ids import new_id
 from hopper.common.models import Timestamped, Versioned
 from instances.config import PRIORITIES
 from routing.policy.rules import read_rules
-from routing.querysets import PolicyQuerySet
+from routing.querysets import PolicyQuerySet, VersionQuerySet
 
 
 class Policy(Timestamped, Versioned):
@@ -34,13 +36,16 @@ def check_rules(rules: object) -> None:
     read_rules(rules)
 
 
+THRESHOLDS = ("confidence", *PRIORITIES, "explore")
+
+
 def check_shares(values: object) -> None:
     """Check an object of numbers from 0 to 1."""
     if not isinstance(values, dict):
         raise ValidationError('Send an object like {"confidence": 0.6}.')
     for name, value in values.items():
-        if name not in {"confidence", *PRIORITIES}:
-            raise wrong(f"There is no threshold {name!r}. Known: confidence, {', '.join(PRIORITIES)}.")
+        if name not in THRESHOLDS:
+            raise wrong(f"There is no threshold {name!r}. Known: {', '.join(THRESHOLDS)}.")
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
             raise wrong(f"{name} is a number from 0 to 1.")
 
@@ -60,9 +65,10 @@ class PolicyVersion(Timestamped, Versioned):
     """One state of a policy: rules, factor weights and thresholds; what was active once is never edited."""
 
     class State(models.TextChoices):
-        """Where a version stands."""
+        """draft: edited · shadow: decides in silence · active: in force · retired: was in force."""
 
         DRAFT = "draft"
+        SHADOW = "shadow"
         ACTIVE = "active"
         RETIRED = "retired"
 
@@ -83,18 +89,31 @@ class PolicyVersion(Timestamped, Versioned):
     )
     created_by = models.CharField(max_length=100, null=True, blank=True, editable=False)
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    shadowed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    replaces = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
+
+    objects = VersionQuerySet.as_manager()
 
     class Meta:
         db_table = "routing_policy_versions"
         constraints = [
             models.UniqueConstraint(name="one_version_per_number", fields=["policy", "number"]),
             models.UniqueConstraint(name="one_active_policy_version", fields=["state"], condition=Q(state="active")),
+            models.UniqueConstraint(name="one_shadow_policy_version", fields=["state"], condition=Q(state="shadow")),
             models.CheckConstraint(
                 name="version_was_activated_iff_in_force",
-                condition=Q(state="draft", activated_at__isnull=True)
-                | (~Q(state="draft") & Q(activated_at__isnull=False)),
+                condition=Q(state__in=["draft", "shadow"], activated_at__isnull=True)
+                | Q(state__in=["active", "retired"], activated_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="shadow_knows_since_when", condition=~Q(state="shadow") | Q(shadowed_at__isnull=False)
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.policy} v{self.number} ({self.state})"
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Return what it decides by."""
+        return {"rules": self.rules, "weights": self.weights, "thresholds": self.thresholds}

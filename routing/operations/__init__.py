@@ -2,6 +2,7 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
+from routing.operations.backtests import backtest_version, why_untested
 from routing.operations.calibrating import calibrate_if_due, fit_curves
 from routing.operations.chains import chain_of
 from routing.operations.deciding import (
@@ -14,6 +15,7 @@ from routing.operations.deciding import (
 )
 from routing.operations.delegations import change_delegation, delegate_task, delete_delegation, split_task
 from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
+from routing.operations.explaining import explain_task
 from routing.operations.forecasting import Outlook, health, look_out
 from routing.operations.gates import set_threshold, threshold_of
 from routing.operations.handing import NotDelegated, hand_down
@@ -27,19 +29,23 @@ from routing.operations.hops import (
     settle_delegations,
 )
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
+from routing.operations.life import activate_version, load_policy, roll_back, start_shadow, stop_shadow
 from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
-    activate_version,
     change_policy,
     change_version,
+    compare_versions,
     create_policy,
     create_version,
     delete_policy,
     delete_version,
-    load_policy,
+    read_policy,
+    write_policy,
 )
+from routing.operations.proposals import ProposalSettled, accept_proposal, dismiss_proposal, propose_rules
 from routing.operations.question import embed_question
+from routing.operations.shadows import report_shadow
 from routing.operations.usage import record_usage
 
 __all__ = [
@@ -50,10 +56,13 @@ __all__ = [
     "NotDelegated",
     "OfferExpired",
     "Outlook",
+    "ProposalSettled",
     "Tally",
     "accept_delegation",
+    "accept_proposal",
     "activate_version",
     "assign_task",
+    "backtest_version",
     "calibrate_if_due",
     "cancel_delegation",
     "chain_of",
@@ -62,6 +71,7 @@ __all__ = [
     "change_policy",
     "change_version",
     "close_hops",
+    "compare_versions",
     "complete_delegation",
     "create_pattern",
     "create_policy",
@@ -71,9 +81,11 @@ __all__ = [
     "delete_pattern",
     "delete_policy",
     "delete_version",
+    "dismiss_proposal",
     "embed_all",
     "embed_question",
     "embed_waiting",
+    "explain_task",
     "fetch_model",
     "fit_curves",
     "get_embedder",
@@ -83,18 +95,26 @@ __all__ = [
     "load_policy",
     "look_out",
     "open_dossier",
+    "propose_rules",
+    "read_policy",
     "record_imported",
     "record_usage",
     "refit",
     "refit_if_due",
     "reject_delegation",
+    "report_shadow",
+    "roll_back",
     "route_task",
     "route_waiting",
     "set_threshold",
     "settle_delegations",
     "settle_duplicate",
     "split_task",
+    "start_shadow",
+    "stop_shadow",
     "suggest_for",
     "suggest_twin",
     "threshold_of",
+    "why_untested",
+    "write_policy",
 ]

@@ -18,6 +18,7 @@ from routing.operations import loading
 from routing.operations.dossier import Dossier, open_dossier
 from routing.operations.evidence import SHOWN_TO_PEOPLE, evidence_of, shown_load
 from routing.operations.handing import hand_down
+from routing.operations.shadows import decide_in_shadow
 from routing.policy.types import Choice, Ranked, Roster, TaskView
 from tasks import operations as tasks
 from tasks.models import Task
@@ -59,6 +60,7 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
     view = loading.view_of_task(task, now=now)
     choice, milliseconds = dossier.decide(view)
     decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
+    decide_in_shadow(decision=decision, view=view, dossier=dossier)
     if Instance.objects.may_hand_down(decision.instance_id):
         hand_down(task=task)
     return decision
@@ -145,6 +147,7 @@ def _store(
     )  # fmt: skip
     told = {"decided_by": choice.decided_by, "episode": episode.pk}
     places: dict[str, Any] = {"confidence": choice.confidence, "reasoning": choice.reasoning, "actor": actor, **told}
+    places["changes"] = _changes(task, choice)
     if choice.is_routed and best:
         project, instance = _rows(best, dossier.knowledge.places)
         episode.chosen_scope = instance.scope if instance else None
@@ -154,6 +157,20 @@ def _store(
         tasks.hold_for_review(task=task, **places)
     episode.save(force_insert=True)
     return _keep_decision(task, choice, episode, project, instance, dossier, now=now, milliseconds=milliseconds)
+
+
+def _changes(task: Task, choice: Choice) -> dict[str, Any]:
+    """Return the fields of the task that the rules change."""
+    said = choice.changes
+    skills = {name: level for name, level in said.require.items() if level > task.required_capabilities.get(name, 0)}
+    changes: dict[str, Any] = {}
+    if said.priority and said.priority != task.priority:
+        changes["priority"] = said.priority
+    if new := [tag for tag in dict.fromkeys(said.tags) if tag not in task.tags]:
+        changes["tags"] = [*task.tags, *new]
+    if skills:
+        changes["required_capabilities"] = task.required_capabilities | skills
+    return changes
 
 
 def _rows(best: Ranked, places: Mapping[str, Project]) -> tuple[Project | None, Instance | None]:

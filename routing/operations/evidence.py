@@ -12,12 +12,7 @@ LEXICAL = "lexical"
 def evidence_of(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: float) -> dict[str, Any]:
     """Return the record: JSON values, whatever the number of candidates; the description only as a digest."""
     return {
-        "input": {
-            "title": view.title, "description": view.digest, "tags": list(view.tags), "required": dict(view.required),
-            "priority": view.priority, "requester": view.requester, "project": view.project,
-            "instance": view.instance, "executor_preference": view.executor_preference, "velocity": view.velocity,
-            "days_left": view.days_left, "passed_over": list(view.passed_over),
-        },
+        "input": view.as_seen(),
         "policy": {"id": dossier.policy.id, "number": dossier.policy.number},
         "model": {"kind": LEXICAL, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons)},
         "candidates": [_weighed(place) for place in choice.ranked],

@@ -1,38 +1,52 @@
 """What a decision needs from the database, kept per process and read anew only when it has changed."""
 
+import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Count, F, OuterRef, Subquery
 
 from hopper.common.db.rows import read_side_by_side
 from hopper.common.durations import read_duration
+from hopper.common.errors import BROKEN_ROW
 from instances.models import Instance
 from projects.models import Project
 from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
 from routing.learning.model import Arrays, Model
 from routing.models import Decision, EpisodeJudgement, LearnedState, PolicyVersion
-from routing.operations.gates import read_gates
-from routing.policy.calibration import ANY, Gate
+from routing.operations.gates import Gates, read_gates
+from routing.policy.calibration import ANY
 from routing.policy.rules import RuleBook, read_rules
-from routing.policy.types import Candidate, Roster, TaskView, text_of
+from routing.policy.types import Candidate, Door, Roster, TaskView, text_of
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
 from tasks.models import Task
 
+log = logging.getLogger(__name__)
+
 SECONDS_A_DAY = 86_400
+SECONDS_AN_HOUR = 3_600
+EPOCH = datetime.fromtimestamp(0, UTC)  # a door is told the hour when a task comes
 LEXICAL = "lexical"
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
     "SELECT MAX(number) FROM learned_states WHERE kind = 'calibration'",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
+    "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'shadow'",
     "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
     "SELECT MAX(updated_at) FROM episode_judgements",
 )
-COLUMNS = (*["places"] * 7, *["policy"] * 2, "model", "lessons")  # what each column of the answers speaks of
+COLUMNS = (
+    *["places"] * 7,
+    *["policy"] * 2,
+    *["challenger"] * 2,
+    "model",
+    "lessons",
+)  # what each column of the answers speaks of
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,7 @@ class Knowledge:
     roster: Roster = field(default_factory=lambda: Roster(()))
     places: Mapping[str, Project] = field(default_factory=dict)
     policy: PolicyView = field(default_factory=PolicyView)
+    challenger: PolicyView | None = None
     memory: Memory = field(default_factory=Memory)
 
 
@@ -82,6 +97,8 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
         knowledge = replace(knowledge, roster=roster, places=places)
     if "policy" in changed:
         knowledge = replace(knowledge, policy=_read_policy())
+    if "challenger" in changed:
+        knowledge = replace(knowledge, challenger=_read_challenger())
     if changed & {"model", "lessons"}:
         memory, until = _read_model() if "model" in changed else (knowledge.memory, until)
         memory, until = _learn(memory, until)
@@ -91,23 +108,40 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
 
 def _read_places() -> tuple[Roster, dict[str, Project]]:
     rows = list(Project.objects.select_related("instance").order_by("name"))
+    doors = _doors({project.instance_id for project in rows if project.instance_id})
     closed = Instance.objects.exclude(status=Instance.Status.ACTIVE).values_list("pk", "status")
     gates = read_gates()
     roster = Roster(
-        [_candidate(project, gates.at(project.instance_id)) for project in rows],
+        [_candidate(project, doors.get(project.instance_id or "", ()), gates) for project in rows],
         {pk: f"is {why}" for pk, why in closed},
     )
     return roster, {project.pk: project for project in rows}
 
 
-def _candidate(project: Project, gate: Gate) -> Candidate:
+def _doors(keys: set[str]) -> dict[str, tuple[Door, ...]]:
+    """Return the doors on the way to each instance that do not let everybody in at all times."""
+    seats = {row.pk: row for row in Instance.objects.with_paths_to(sorted(keys))} if keys else {}
+    return {key: tuple(_doors_on_way(seats, key)) for key in keys}
+
+
+def _doors_on_way(seats: Mapping[str, Instance], key: str | None) -> Iterator[Door]:
+    for _ in range(len(seats)):  # a circle ends
+        seat = seats.get(key or "")
+        if seat is None:
+            return
+        if seat.rules.has_door:
+            yield Door(seat.rules, seat.facts(now=EPOCH))
+        key = seat.parent_id
+
+
+def _candidate(project: Project, doors: tuple[Door, ...], gates: Gates) -> Candidate:
     promised = project.sla.get("completion_time")
     return Candidate(
         project=project.pk, instance=project.instance_id, capabilities=project.capabilities,
         tags=tuple(project.tags), executor_type=project.executor_type, velocity=project.velocity,
         completion_days=read_duration(promised).total_seconds() / SECONDS_A_DAY if promised else None,
         capacity=project.capacity, boost=project.priority_boost, inactive=why_inactive(project),
-        gate=gate,
+        doors=doors, gate=gates.at(project.instance_id),
     )  # fmt: skip
 
 
@@ -126,11 +160,22 @@ def _read_policy() -> PolicyView:
     return view_of(active) if active else PolicyView()
 
 
+def _read_challenger() -> PolicyView | None:
+    """Return the version in shadow, compiled; one that is stored broken is left out, so that work goes on."""
+    version = PolicyVersion.objects.in_shadow().first()
+    try:
+        return view_of(version) if version else None
+    except (ValidationError, *BROKEN_ROW):
+        log.exception("The policy version in shadow cannot be read; nothing decides beside the one in force.")
+        return None
+
+
 def view_of(version: PolicyVersion) -> PolicyView:
     """Return a stored policy version, compiled."""
     return PolicyView(
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
         threshold=version.thresholds.get(ANY, DEFAULT_THRESHOLD), thresholds=version.thresholds,
+        explore=version.thresholds.get("explore", 0.0),
     )  # fmt: skip
 
 
@@ -168,8 +213,18 @@ def view_of_task(task: Task, *, now: datetime | None = None) -> TaskView:
         title=task.title, description=task.description or "", tags=tuple(task.tags),
         required=task.required_now, priority=task.priority, requester=task.requester or "",
         project=task.project_id, instance=task.instance_id, executor_preference=task.executor_preference,
-        velocity=task.velocity_requirement, days_left=days, passed_over=tuple(task.passed_over),
+        velocity=task.velocity_requirement, days_left=days, passed_over=tuple(task.passed_over), id=task.pk,
+        source=task.source, platform=task.external_platform, owner=task.owner, conversation=task.conversation_id,
+        effort_hours=_hours(task.estimated_effort), at=now.timestamp() if now else 0.0,
     )  # fmt: skip
+
+
+def _hours(effort: str | None) -> float | None:
+    """Return the estimate in hours; what is no duration says nothing."""
+    try:
+        return read_duration(effort).total_seconds() / SECONDS_AN_HOUR if effort else None
+    except ValidationError:
+        return None
 
 
 def load_workload() -> dict[str, int]:

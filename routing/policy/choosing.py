@@ -1,5 +1,7 @@
 """Choosing among candidates whose shares are known, or refusing to; with the record of why."""
 
+import hashlib
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +19,10 @@ DIGITS = 9  # shares that differ by less are equal
 def choose(case: Case) -> Choice:
     """Choose the candidate with the largest share, or abstain; at least one candidate must remain."""
     belief = believe(case)
-    numbers = _ranking(case, belief)
+    numbers, propensity = _drawn(case, belief, _ranking(case, belief))
     ranked = tuple(_describe(case, number, belief) for number in numbers)
     best = ranked[0]
-    gate = case.roster.candidates[numbers[0]].gate
-    sure, needed = calibrate(best.score, gate.curve), case.policy.needed(gate, case.priority)
+    sure, needed = _gate(case, numbers[0], best.score)
     is_known = _is_known(case, numbers[0])
     why_not = None
     if case.verdict.review:
@@ -34,6 +35,7 @@ def choose(case: Case) -> Choice:
         "abstained" if why_not else "routed", sure, _sentence(ranked, sure, why_not), _leader(case, numbers),
         ranked, case.filtered.counts, needed, _record(case, belief, numbers, is_known),
         tied=tuple(place.project or "" for place in ranked if _is_equal(place.score, best.score)),
+        changes=case.verdict.changes, propensity=propensity,
     )  # fmt: skip
 
 
@@ -48,6 +50,25 @@ def _ranking(case: Case, belief: Belief) -> list[int]:
             -round(float(belief.shares[n]), DIGITS), float(load[n]), case.order.get(names[n], 0.0), names[n],
         ))
     ][:SHOWN]  # fmt: skip
+
+
+def _drawn(case: Case, belief: Belief, numbers: list[int]) -> tuple[list[int], float]:
+    """Return the ranking with one of the near-equals first, and how likely that was; drawn only where one is sure."""
+    shares = belief.shares
+    if not case.policy.explore:
+        return numbers, 1.0
+    near = [number for number in numbers if shares[number] >= shares[numbers[0]] - case.policy.explore]
+    near = [number for number in near if operator.ge(*_gate(case, number, float(shares[number])))]
+    if len(near) < 2:
+        return numbers, 1.0
+    drawn = near[int(hashlib.sha256(case.seed.encode()).hexdigest(), 16) % len(near)]
+    return [drawn, *(number for number in numbers if number != drawn)], 1 / len(near)
+
+
+def _gate(case: Case, number: int, share: float) -> tuple[float, float]:
+    """Return how sure a share makes Hopper of the candidate, and how sure it must be there."""
+    gate = case.roster.candidates[number].gate
+    return calibrate(share, gate.curve), case.policy.needed(gate, case.priority)
 
 
 def _describe(case: Case, number: int, belief: Belief) -> Ranked:
@@ -92,6 +113,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
     forbidden = [case.roster.index[name] for name in case.verdict.forbidden if name in case.roster.index]
     best = [case.roster.candidates[number] for number in numbers]
     return {
+        "priority": case.priority,
         "known": is_known,
         "elsewhere": round(belief.elsewhere, 4),
         "others": case.others + float(belief.mass[~shown].sum()),
@@ -101,6 +123,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "rules": dict(case.verdict.hits),
         "forbidden": dict(case.verdict.forbidden),
         "review": case.verdict.review,
+        "changed_by": list(case.verdict.changed_by),
         "neighbours": list(said.neighbours) if said else [],
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
         "gates": {place.instance or "": place.gate.as_dict() for place in best if place.gate != OPEN},

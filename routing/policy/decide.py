@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from routing.policy.choosing import choose
 from routing.policy.matching import Filtered, filter_candidates
 from routing.policy.pool import Case
+from routing.policy.rules import Verdict
 from routing.policy.types import Candidate, Choice, Ranked, Roster, Strategy, TaskView
 from routing.policy.view import PolicyView
 
@@ -17,11 +18,14 @@ def decide(
     if task.project or task.instance:
         return _explicit(task, roster)
     verdict = policy.book.judge(task)
+    task = verdict.changes.made_to(task)
     filtered = filter_candidates(task, roster, verdict)
     if not filtered.kept.any():
-        return _nobody(filtered, policy)
+        return _nobody(filtered, policy, verdict)
     says = [say for strategy in strategies if (say := strategy.weigh(task, roster))]
-    return choose(Case(roster, policy, verdict, filtered, says, order=order or {}, priority=task.priority))
+    return choose(
+        Case(roster, policy, verdict, filtered, says, order=order or {}, seed=task.id, priority=task.priority)
+    )
 
 
 def _explicit(task: TaskView, roster: Roster) -> Choice:
@@ -30,7 +34,11 @@ def _explicit(task: TaskView, roster: Roster) -> Choice:
     if task.project is not None:
         number = roster.index.get(task.project)
         candidate = Candidate(task.project, inactive="is unknown") if number is None else roster.candidates[number]
-        named, instance, why_not = task.project, instance or candidate.instance, candidate.inactive or why_not
+        named, instance, why_not = (
+            task.project,
+            instance or candidate.instance,
+            candidate.inactive or candidate.why_closed(task) or why_not,
+        )
     place = Ranked(task.project, instance, 1.0, {"explicit": 1.0}, {"explicit": "named by the requester"})
     if why_not:
         text = f"The requester named {named}, which {why_not}: choose another place."
@@ -38,7 +46,10 @@ def _explicit(task: TaskView, roster: Roster) -> Choice:
     return Choice("routed", 1.0, f"The requester named {named}.", "explicit", (place,))
 
 
-def _nobody(filtered: Filtered, policy: PolicyView) -> Choice:
+def _nobody(filtered: Filtered, policy: PolicyView, verdict: Verdict) -> Choice:
     reasons = "; ".join(f"{count} {why}" for why, count in filtered.counts.items()) or "there is no project yet"
     text = f"Nobody can take it: {reasons}."
-    return Choice("abstained", 0.0, text, "rules", (), filtered.counts, policy.threshold, {"removed": filtered.removed})
+    record = {"removed": filtered.removed, "changed_by": list(verdict.changed_by)}
+    return Choice(
+        "abstained", 0.0, text, "rules", (), filtered.counts, policy.threshold, record, changes=verdict.changes
+    )

@@ -40,6 +40,9 @@ def filter_candidates(task: TaskView, roster: Roster, verdict: Verdict) -> Filte
 
     for number in roster.inactive:
         remove(_only(roster, number), roster.candidates[number].inactive or "inactive")
+    for number in roster.guarded:
+        if why := roster.candidates[number].why_closed(task):
+            remove(_only(roster, number), why)
     if task.executor_preference:
         remove(roster.executors != task.executor_preference, f"is no {task.executor_preference}")
     remove(roster.capacity == 0, "has no capacity")

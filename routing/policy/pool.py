@@ -39,7 +39,8 @@ class Case:
     """All that speaks about one task; what is left is to weigh it and to choose.
 
     `others` is the mass of candidates that are known to remain but not by name, as when a decision is replayed from
-    its record. `order` settles ties of equal load: the smaller number goes first, and then the name.
+    its record. `order` settles ties of equal load: the smaller number goes first, and then the name. `seed` is what
+    exploration draws by: the task's own key, so that the same task meets the same place.
     """
 
     roster: Roster
@@ -50,6 +51,7 @@ class Case:
     others: float = 0.0
     order: Mapping[str, float] = field(default_factory=dict)
     priority: str = "medium"
+    seed: str = ""
 
     @property
     def said_learned(self) -> LearnedSay | None:

@@ -14,7 +14,7 @@ from routing.policy.choosing import choose
 from routing.policy.matching import Filtered
 from routing.policy.pool import LARGEST_ODDS, Case, LearnedSay
 from routing.policy.rules import Verdict
-from routing.policy.types import Candidate, Choice, Ranked, Roster, Say, TaskView
+from routing.policy.types import Candidate, Changes, Choice, Ranked, Roster, Say, TaskView
 from routing.policy.view import PolicyView
 
 BEYOND = -float(LARGEST_ODDS)  # what a voted candidate that was not among the best weighs without the vote
@@ -28,10 +28,12 @@ def replay(evidence: Mapping[str, Any], policy: PolicyView, task: TaskView | Non
     """
     if "odds" not in evidence:
         return _as_it_was(evidence)
-    verdict = policy.book.judge(task) if task else _verdict(evidence)
+    return replay_with(evidence, policy, policy.book.judge(task) if task else verdict_of(evidence))
+
+
+def replay_with(evidence: Mapping[str, Any], policy: PolicyView, verdict: Verdict) -> Choice:
+    """Decide once more from a record that has odds, with this verdict of the rules."""
     odds = _known(evidence, verdict)
-    if not odds:
-        return None
     shown = {place["project"]: place for place in evidence["candidates"]}
     roster = Roster([_candidate(name, shown.get(name, {}), evidence) for name in odds])
     kept = np.array([name not in verdict.forbidden for name in odds])
@@ -41,8 +43,9 @@ def replay(evidence: Mapping[str, Any], policy: PolicyView, task: TaskView | Non
     filtered = Filtered(kept, np.zeros(len(roster), bool), dict(evidence["filtered"]), dict(evidence["removed"]))
     order = {name: float(number) for number, name in enumerate(odds)}
     says = list(_says(evidence, odds, shown))
-    others, priority = evidence["others"], evidence["input"]["priority"]
-    return choose(Case(roster, policy, verdict, filtered, says, others=others, order=order, priority=priority))
+    others, input = evidence["others"], evidence["input"]
+    return choose(Case(roster, policy, verdict, filtered, says, others=others, order=order, seed=input["id"],
+                       priority=verdict.changes.priority or input["priority"]))  # fmt: skip
 
 
 def _candidate(name: str, shown: Mapping[str, Any], evidence: Mapping[str, Any]) -> Candidate:
@@ -51,16 +54,17 @@ def _candidate(name: str, shown: Mapping[str, Any], evidence: Mapping[str, Any])
     return Candidate(name, instance, gate=Gate.from_dict(gate) if gate else OPEN)
 
 
+def verdict_of(evidence: Mapping[str, Any]) -> Verdict:
+    """Return what the rules said then."""
+    seen, counted = evidence["input"]["priority"], evidence.get("priority")
+    changes = Changes(priority=counted if counted != seen else None)
+    return Verdict(evidence["votes"], evidence["forbidden"], evidence["review"], evidence["rules"], changes)
+
+
 def as_seen(evidence: Mapping[str, Any], description: str | None) -> TaskView | None:
     """Return the task as it was seen then, if this is the description that it had."""
-    seen = evidence.get("input", {})
-    task = TaskView(
-        title=seen.get("title", ""), description=description or "", tags=tuple(seen.get("tags", ())),
-        required=seen.get("required", {}), priority=seen.get("priority", "medium"),
-        requester=seen.get("requester", ""), executor_preference=seen.get("executor_preference"),
-        velocity=seen.get("velocity"), days_left=seen.get("days_left"), passed_over=tuple(seen.get("passed_over", ())),
-    )  # fmt: skip
-    return task if seen.get("description") == task.digest else None
+    seen = evidence.get("input")
+    return TaskView.seen_with(seen, description) if seen else None
 
 
 def _as_it_was(evidence: Mapping[str, Any]) -> Choice | None:
@@ -74,10 +78,6 @@ def _as_it_was(evidence: Mapping[str, Any]) -> Choice | None:
         evidence["outcome"], evidence["confidence"], "", evidence["decided_by"], best, dict(evidence["filtered"]),
         evidence["threshold"],
     )  # fmt: skip
-
-
-def _verdict(evidence: Mapping[str, Any]) -> Verdict:
-    return Verdict(evidence["votes"], evidence["forbidden"], evidence["review"], evidence["rules"])
 
 
 def _known(evidence: Mapping[str, Any], verdict: Verdict) -> dict[str, dict[str, float]]:

@@ -2,16 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from instances.scopes import Facts, ScopeRules
 from routing.policy.calibration import OPEN, Gate
 
 Floats = NDArray[np.float64]
+PRIORITIES = ("low", "medium", "high", "urgent")
 
 
 def text_of(title: str, description: str | None, tags: Sequence[str]) -> str:
@@ -35,6 +38,17 @@ class TaskView:
     velocity: str | None = None
     days_left: float | None = None
     passed_over: tuple[str, ...] = ()
+    id: str = ""
+    source: str = ""
+    platform: str | None = None
+    owner: str | None = None
+    conversation: str | None = None
+    effort_hours: float | None = None
+    at: float = 0.0  # when it is decided, in seconds since 1970
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
 
     @cached_property
     def text(self) -> str:
@@ -46,10 +60,62 @@ class TaskView:
         """What the description is known by where it is not kept: 64 bits of its SHA-256, in hex."""
         return hashlib.sha256(self.description.encode("utf-8", "replace")).hexdigest()[:16]
 
+    def as_seen(self) -> dict[str, Any]:
+        """Return what is kept of the task: JSON values, and of the description the digest."""
+        return asdict(self) | {"description": self.digest}
+
+    @classmethod
+    def seen_with(cls, seen: Mapping[str, Any], description: str | None) -> "TaskView | None":
+        """Return the task that was kept, if this is the description that it had."""
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in seen.items()}
+        task = cls(**values | {"description": description or ""})
+        return task if seen["description"] == task.digest else None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What rules make of a task before anybody is asked: a priority, more tags, more required skills."""
+
+    priority: str | None = None
+    tags: tuple[str, ...] = ()
+    require: Mapping[str, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.priority or self.tags or self.require)
+
+    def joined(self, other: "Changes") -> "Changes":
+        """Return both together: the higher priority, all tags, the higher level of each skill."""
+        ranks = [PRIORITIES.index(one.priority) for one in (self, other) if one.priority]
+        skills = {skill: max(self.require.get(skill, 0), level) for skill, level in other.require.items()}
+        return Changes(PRIORITIES[max(ranks)] if ranks else None, (*self.tags, *other.tags), {**self.require, **skills})
+
+    def made_to(self, task: TaskView) -> TaskView:
+        """Return the task as it is with the changes; nothing that it asks for is lowered."""
+        required = {**task.required}
+        for skill, level in self.require.items():
+            required[skill] = max(level, required.get(skill, 0))
+        tags = tuple(dict.fromkeys((*task.tags, *self.tags)))
+        return replace(task, priority=self.priority or task.priority, tags=tags, required=required)
+
+
+@dataclass(frozen=True)
+class Door:
+    """An instance on the way from the root to a candidate, which may not let every task in."""
+
+    rules: ScopeRules
+    facts: Facts
+
+    def why_closed(self, task: "TaskView") -> str | None:
+        """Return why the task may not come in, or None if it may."""
+        return self.rules.why_not_receive(replace(self.facts, now=task.moment), sender=task.requester)
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """A destination as routing sees it; `inactive` says why it takes nothing, if it does not."""
+    """A destination as routing sees it; `inactive` says why it takes nothing, if it does not.
+
+    `doors` are those of its way that may be closed to a task.
+    """
 
     project: str
     instance: str | None = None
@@ -62,6 +128,11 @@ class Candidate:
     boost: Mapping[str, float] = field(default_factory=dict)
     inactive: str | None = None
     gate: Gate = OPEN
+    doors: tuple[Door, ...] = ()
+
+    def why_closed(self, task: TaskView) -> str | None:
+        """Return why the task may not come in, or None if it may."""
+        return next((why for door in self.doors if (why := door.why_closed(task))), None)
 
 
 class Roster:
@@ -78,6 +149,7 @@ class Roster:
         self.executors = np.array([candidate.executor_type for candidate in self.candidates])
         self.capacity = np.array([np.inf if c.capacity is None else c.capacity for c in self.candidates], float)
         self.inactive = [n for n, candidate in enumerate(self.candidates) if candidate.inactive]
+        self.guarded = [n for n, candidate in enumerate(self.candidates) if candidate.doors]
         self.boosted = [n for n, candidate in enumerate(self.candidates) if candidate.boost]
 
         self._places: dict[tuple[str, ...], NDArray[np.int64]] = {}
@@ -167,6 +239,7 @@ class Choice:
     threshold: float = 0.0
     evidence: Mapping[str, Any] = field(default_factory=dict)
     tied: tuple[str, ...] = ()  # those that are as good as the best
+    changes: Changes = field(default_factory=Changes)
     propensity: float = 1.0  # how likely this choice was, given all that is known
 
     @property

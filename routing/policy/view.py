@@ -12,12 +12,16 @@ DEFAULT_WEIGHTS = {"capability": 1.0, "workload": 0.5, "velocity": 0.5, "boost":
 
 @dataclass(frozen=True)
 class PolicyView:
-    """A policy version; `number` 0 is the built-in one that has no rules."""
+    """A policy version; `number` 0 is the built-in one that has no rules.
+
+    `explore` is the share by which candidates may differ from the best and still have their turn; 0 is off.
+    """
 
     book: RuleBook = field(default_factory=lambda: RuleBook(()))
     weights: Mapping[str, float] = field(default_factory=dict)
     threshold: float = DEFAULT_THRESHOLD
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    explore: float = 0.0
     id: str | None = None
     number: int = 0
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from routing.policy.rules import Seen
+from routing.policy.conditions import Seen
 from routing.policy.types import Roster, Say, TaskView
 
 SURE = math.log(9)  # a full match alone: nine to one

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -106,6 +107,26 @@ class TestTies:
         names = [f"project-{number}" for number in range(12)]
         shuffled = random.Random(1).sample(names, len(names))
         assert [p.project for p in choose(LOGIN, roster(*shuffled)).ranked] == sorted(names)
+
+
+class TestExploring:
+    RULES = (votes_for("beta", when={"keyword": "login"}), votes_for("gamma", when={"keyword": "login"}))
+    NEAR = policy(*RULES, threshold=0.3)
+
+    def drawn(self, explore):
+        rules = replace(self.NEAR, explore=explore)
+        return [choose(TaskView("fix the login", id=f"task-{n}"), THREE, rules) for n in range(40)]
+
+    def test_is_off_by_default(self):
+        assert {choice.best.project for choice in self.drawn(0.0)} == {"beta"}
+
+    def test_lets_near_equals_take_turns_and_says_how_likely_that_was(self):
+        choices = self.drawn(0.05)
+        assert {choice.best.project for choice in choices} == {"beta", "gamma"}
+        assert {choice.propensity for choice in choices} == {0.5}
+
+    def test_meets_the_same_place_for_the_same_task(self):
+        assert self.drawn(0.05) == self.drawn(0.05)
 
 
 class TestAChoice:

@@ -1,8 +1,11 @@
+from datetime import UTC, datetime
+
 import pytest
 
+from instances.scopes import SCOPES, Facts
 from routing.policy.matching import filter_candidates
 from routing.policy.rules import Verdict
-from routing.policy.types import Candidate, TaskView
+from routing.policy.types import Candidate, Door, TaskView
 from routing.tests.factories import choose, policy, roster, votes_for
 
 EVERYONE = roster(
@@ -63,3 +66,37 @@ class TestATaskThatNobodyCanTake:
         rules = policy(votes_for("web", when={"keyword": "secret"}, forbid=True, name="no secrets"))
         choice = choose(TaskView("secret plan"), roster("web"), rules)
         assert choice.reasoning == "Nobody can take it: 1 forbidden by rule 'no secrets'."
+
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+WINDOW = {"window": {"starts_at": "2026-11-22T13:00:00+00:00", "ends_at": "2026-11-22T14:00:00+00:00"}}
+
+
+def behind(scope, **settings):
+    return Candidate("there", doors=(Door(SCOPES[scope], Facts.of(settings, now=NOON)),))
+
+
+class TestADoor:
+    @pytest.mark.parametrize(
+        ("place", "hour", "why"),
+        [
+            (behind("PERSONAL", owner="ada"), 12, None),
+            (behind("PERSONAL", owner="bob"), 12, "takes work from its owner only"),
+            (behind("FAMILY", members=["ada"]), 12, None),
+            (behind("FAMILY", members=["bob"]), 12, "takes work from its members only"),
+            (behind("EVENT", **WINDOW), 12, "opens at 2026-11-22 13:00 UTC"),
+            (behind("EVENT", **WINDOW), 13, None),
+            (behind("EVENT", **WINDOW), 14, "ended at 2026-11-22 14:00 UTC"),
+            (behind("FEDERATED"), 12, "knows no peer yet: set config.peer"),
+        ],
+    )
+    def test_lets_in_what_its_scope_takes_at_that_hour(self, place, hour, why):
+        task = TaskView("x", requester="ada", at=NOON.replace(hour=hour).timestamp())
+        counts = filter_candidates(task, roster(place), Verdict()).counts
+        assert counts == ({why: 1} if why else {})
+
+    def test_holds_for_a_place_that_the_requester_names(self):
+        choice = choose(TaskView("x", project="there", requester="eve"), roster(behind("PERSONAL", owner="ada")))
+        assert choice.reasoning == (
+            "The requester named there, which takes work from its owner only: choose another place."
+        )

@@ -6,7 +6,8 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.policy.rules import RuleBook, Seen, read_rules
+from routing.policy.conditions import Seen
+from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import TaskView
 from routing.tests.factories import judge, policy, votes_for
 
@@ -211,3 +212,95 @@ class TestReadingRules:
 
     def test_takes_a_pattern_that_would_hang_a_backtracking_engine(self):
         assert not judge({"pattern": "(a+)+$"}, title="a" * 500 + "b", description="a" * 60_000 + "b")
+
+
+class TestAWeightedKeyword:
+    def test_matches_to_the_degree_of_the_words_that_are_there(self):
+        book = RuleBook(read_rules([votes_for("web", when={"keyword": {"outage": 0.5, "slow": 0.5}}, weight=1)]))
+        assert book.judge(TaskView("an outage")).votes == {"web": 0.5}
+        assert book.judge(TaskView("slow since the outage")).votes == {"web": 0.75}
+
+
+class TestTagsWithAStar:
+    def test_stand_for_any_letters(self):
+        assert judge({"tag": "k8s-*"}, tags=("k8s-prod",))
+        assert not judge({"tag": "k8s-*"}, tags=("k8s",))
+        assert judge({"all_tags": ["bug", "k8s-*"]}, tags=("k8s-prod", "bug"))
+        assert not judge({"all_tags": ["bug", "k8s-*"]}, tags=("k8s-prod",))
+
+    def test_are_excluded_by_no_tags(self):
+        assert judge({"no_tags": ["docs", "k8s-*"]}, tags=("bug",))
+        assert not judge({"no_tags": ["docs", "k8s-*"]}, tags=("bug", "k8s-prod"))
+
+
+class TestAField:
+    @pytest.mark.parametrize(
+        ("when", "task", "matches"),
+        [
+            ({"days_left": {"below": 2}}, {"days_left": 1.5}, True),
+            ({"days_left": {"below": 2}}, {}, False),
+            ({"effort_hours": {"at_least": 2, "at_most": 8}}, {"effort_hours": 8}, True),
+            ({"effort_hours": {"at_least": 2, "at_most": 8}}, {"effort_hours": 9}, False),
+            ({"priority": {"at_least": "high"}}, {"priority": "urgent"}, True),
+            ({"priority": {"above": "high"}}, {"priority": "high"}, False),
+            ({"tags": {"above": 1}}, {"tags": ("a", "b")}, True),
+            ({"source": ["webhook", "Email"]}, {"source": "email"}, True),
+            ({"platform": "github"}, {}, False),
+        ],
+    )
+    def test_is_compared(self, when, task, matches):
+        assert judge({"field": when}, **task) is matches
+
+    @pytest.mark.parametrize(
+        ("when", "why"),
+        [
+            ({"colour": "red"}, "There is no field 'colour'."),
+            ({"days_left": 3}, "Compare days_left by one or more of above"),
+            ({"days_left": {"under": 3}}, "There is no comparison 'under'."),
+            ({"days_left": {"below": "soon"}}, "days_left is compared with a number."),
+            ({"priority": {"above": "hot"}}, "priority is compared with a priority."),
+            ({"source": {"below": 2}}, "source is a text"),
+            ({}, "`field` has one key"),
+        ],
+    )
+    def test_that_makes_no_sense_is_refused(self, when, why):
+        with pytest.raises(ValidationError, match=re.escape(why)):
+            judge({"field": when})
+
+
+class TestARuleThatSets:
+    RULES = (
+        {"name": "hot", "when": {"keyword": "outage"}, "set": {"priority": "high", "require": {"ops": 2}}},
+        {"name": "hotter", "when": {"tag": "prod"},
+         "set": {"priority": "urgent", "tags": "incident", "require": ["ops"]}},
+        {"name": "calm", "when": {"keyword": "slow"}, "set": {"priority": "low"}},
+    )  # fmt: skip
+
+    def test_raises_adds_and_never_lowers_what_is_required(self):
+        task = TaskView("slow since the outage", tags=("prod",), required={"ops": 1, "sql": 2})
+        verdict = policy(*self.RULES).book.judge(task)
+        changed = verdict.changes.made_to(task)
+        assert (changed.priority, changed.tags) == ("urgent", ("prod", "incident"))
+        assert changed.required == {"ops": 3, "sql": 2}
+        assert verdict.changed_by == ("hot", "hotter", "calm")
+
+    @pytest.mark.parametrize(
+        ("change", "why"),
+        [
+            ({}, "`set` has one or more of the keys"),
+            ({"colour": 1}, "`set` has one or more of the keys"),
+            ({"priority": "hot"}, "A priority is one of"),
+            ({"tags": [1]}, "`set: tags` is a tag"),
+            ({"require": {"ops": 9}}, "a level is a whole number from 1 to 5"),
+        ],
+    )
+    def test_that_makes_no_sense_is_refused(self, change, why):
+        with pytest.raises(ValidationError, match=re.escape(why)):
+            read_rules([{"name": "x", "when": {"keyword": "y"}, "set": change}])
+
+
+class TestAThousandPatterns:
+    def test_are_found_in_one_pass(self):
+        book = policy(*(votes_for("web", when={"pattern": rf"cve-{n}\b"}, name=f"cve {n}") for n in range(1000))).book
+        assert book.judge(TaskView("Update for CVE-77 and cve-9990")).hits == {"web": ["cve 77"]}
+        assert not book.always

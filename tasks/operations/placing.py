@@ -1,5 +1,6 @@
 """Moves that no lease is needed for: placing, holding for review, parking, retrying."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +17,11 @@ from tasks.operations.leases import close_claims
 @transaction.atomic
 def place_task(
     *, task: Task, project: Project | None, instance: Instance | None, confidence: float, reasoning: str, actor: str,
-    **payload: Any,
+    changes: Mapping[str, Any] | None = None, **payload: Any,
 ) -> Task:  # fmt: skip
     """Give the task its destination and mark it routed; a project with `auto_claim` takes it at once.
+
+    `changes` are fields that are set on the way.
 
     :raises TransitionNotAllowed: if the task is past routing
     """
@@ -27,6 +30,7 @@ def place_task(
     task.project, task.instance = project, instance
     task.routing_confidence, task.routing_reasoning = confidence, reasoning
     task.review_required, task.route_after = False, None
+    payload |= _changed(task, changes)
     destination = {"project": project.pk if project else None, "instance": instance.pk if instance else None}
     task = log.save_row(task, kind="task.routed", actor=actor, confidence=confidence, **destination, **payload)
     claimed = claim_for_project(project=project, task=task) if project and project.auto_claim else []
@@ -34,14 +38,25 @@ def place_task(
 
 
 @transaction.atomic
-def hold_for_review(*, task: Task, confidence: float, reasoning: str, actor: str, **payload: Any) -> Task:
-    """Leave the task pending for a person to say where it belongs.
+def hold_for_review(
+    *, task: Task, confidence: float, reasoning: str, actor: str, changes: Mapping[str, Any] | None = None,
+    **payload: Any,
+) -> Task:  # fmt: skip
+    """Leave the task pending for a person to say where it belongs; `changes` are fields that are set on the way.
 
     :raises TransitionNotAllowed: if the task is no longer pending
     """
     task = _stands(log.lock_row(task), Task.Status.PENDING)
     task.routing_confidence, task.routing_reasoning, task.review_required = confidence, reasoning, True
+    payload |= _changed(task, changes)
     return log.save_row(task, kind="task.review_requested", actor=actor, confidence=confidence, **payload)
+
+
+def _changed(task: Task, changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Set the fields, and return what the event says of it."""
+    for name, value in (changes or {}).items():
+        setattr(task, name, value)
+    return {"changed": sorted(changes)} if changes else {}
 
 
 @transaction.atomic
@@ -52,7 +67,7 @@ def return_to_routing(*, task: Task, actor: str, route_after: datetime | None = 
     """
     task = _stands(log.lock_row(task), Task.Status.ROUTED)
     task.move_to(Task.Status.PENDING)
-    task.project = task.instance = None
+    leave_place(task)
     task.review_required, task.route_after = False, route_after
     return log.save_row(task, kind="task.returned", actor=actor)
 
@@ -77,6 +92,11 @@ def unblock_task(*, task: Task, actor: str) -> Task:
     return log.save_row(task, kind="task.unblocked", actor=actor)
 
 
+def leave_place(task: Task) -> None:
+    """Forget where the task was placed; what a PERSONAL instance keeps stays with it."""
+    task.project, task.instance = None, Instance.objects.keeper_of(task.instance_id)
+
+
 def _stands(task: Task, status: Task.Status) -> Task:
     """Return the task if it stands there: the lifecycle lets others make the move by verbs of their own.
 
@@ -96,5 +116,5 @@ def retry_task(*, task: Task, actor: str) -> Task:
     task = _stands(log.lock_row(task), Task.Status.FAILED)
     task.move_to(Task.Status.PENDING)
     task.attempts, task.failed_at, task.failure_reason = 0, None, None
-    task.project = task.instance = None
+    leave_place(task)
     return log.save_row(task, kind="task.retried", actor=actor)

@@ -43,6 +43,18 @@ class StrictJSONParser(BaseParser):
         return data
 
 
+class YamlParser(BaseParser):
+    """Hands a YAML document on as the text `yaml`: whoever reads it names the line of what is wrong."""
+
+    media_type = "application/yaml"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        try:
+            return {"yaml": _read(stream, MAX_BODY).decode()}
+        except UnicodeDecodeError as error:
+            raise ParseError("The body is not UTF-8: send UTF-8 encoded YAML.") from error
+
+
 def _read(stream: Any, limit: int) -> bytes:
     body: bytes = stream.read(limit + 1)
     if len(body) > limit:

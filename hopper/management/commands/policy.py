@@ -1,54 +1,98 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
 from django.core.management.base import CommandError, CommandParser
 
+from hopper.common.errors import Invalid
 from hopper.management.base import Answer, HopperCommand, add_json
-from routing.models import PolicyVersion
-from routing.operations import load_policy
+from routing import operations
+from routing.models import Policy, PolicyVersion
 
 ACTOR = "manage.py policy"
 
 
 class Command(HopperCommand):
-    help = "Put a policy file in force, or show the policy that is."
+    help = "Load, show, compare, activate and roll back policies."
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        load = actions.add_parser("load", help="Check a YAML file and put it in force as a new version.")
+        load = actions.add_parser("load", help="Check a YAML file, backtest it and put it in force as a new version.")
         load.add_argument("file", type=Path)
         load.add_argument("--name", help="The policy's name; else that of the file.")
-        for action in (load, actions.add_parser("show", help="Print the active version as YAML.")):
+        load.add_argument("--draft", action="store_true", help="Keep it as a draft.")
+        show = actions.add_parser("show", help="Print the active version as YAML.")
+        export = actions.add_parser("export", help="Print a version as YAML, the active one unless one is named.")
+        diff = actions.add_parser("diff", help="Show what a version changes in the active one.")
+        activate = actions.add_parser("activate", help="Put a backtested version in force.")
+        activate.add_argument("--force", action="store_true", help="Even without a backtest.")
+        for action in (export, diff, activate):
+            add_version(action)
+        rollback = actions.add_parser("rollback", help="Put back in force what stood before the active version.")
+        propose = actions.add_parser("propose", help="Propose rules from learned patterns, as happens every night.")
+        for action in (load, show, export, diff, activate, rollback, propose):
             add_json(action)
 
     def answer(self, *, action: str, **options: Any) -> Answer:
         if action == "load":
-            return _load(options["file"], options["name"] or options["file"].stem)
-        version = PolicyVersion.objects.select_related("policy").filter(state=PolicyVersion.State.ACTIVE).first()
-        if version is None:
-            raise CommandError("No policy is in force. Type: python manage.py policy load FILE")
+            return _load(options["file"], options["name"] or options["file"].stem, draft=options["draft"])
+        if action == "propose":
+            return {"proposed": [row.rule for row in operations.propose_rules(actor=ACTOR)]}
+        version = find_version(options.get("policy"), options.get("version_number"))
+        if action == "diff":
+            return operations.compare_versions(version=version, other=PolicyVersion.objects.in_force().first())
+        if action == "activate":
+            version = operations.activate_version(version=version, actor=ACTOR, force=options["force"])
+        if action == "rollback":
+            version = operations.roll_back(policy=version.policy, actor=ACTOR)
         return _describe(version)
 
     def show(self, answer: Answer) -> None:
-        content = {name: answer[name] for name in ("rules", "weights", "thresholds")}
-        since = f"{answer['activated_at']:%Y-%m-%d %H:%M} UTC"
-        self.stdout.write(f"# {answer['name']}, version {answer['version']}, in force since {since}")
-        self.stdout.write(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), ending="")
+        if "yaml" in answer:
+            self.stdout.write(answer["yaml"], ending="")
+        else:
+            super().show(answer)
 
 
-def _load(file: Path, name: str) -> Answer:
+def add_version(parser: CommandParser) -> None:
+    """Let the parser understand which version of which policy is meant."""
+    parser.add_argument("--policy", metavar="NAME", help="The policy's name; else the one in force.")
+    parser.add_argument("--number", dest="version_number", type=int, help="The version; else the one in force.")
+
+
+def find_version(name: str | None, number: int | None) -> PolicyVersion:
+    """Return the version that was named, else the one in force.
+
+    :raises CommandError: if there is none
+    """
+    rows = PolicyVersion.objects.select_related("policy")
+    if number is None:
+        active = rows.in_force().first()
+        if active is None:
+            raise CommandError("No policy is in force. Type: python manage.py policy load FILE")
+        return active
+    policy = Policy.objects.filter(name=name) if name else Policy.objects.filter(versions__state="active")
+    version = rows.filter(policy__in=policy, number=number).first()
+    if version is None:
+        raise CommandError(f"There is no version {number} of {name or 'the policy in force'}.")
+    return version
+
+
+def _load(file: Path, name: str, *, draft: bool) -> Answer:
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = operations.read_policy(text=file.read_text(encoding="utf-8"))
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file} is no YAML: {error}") from error
-    return _describe(load_policy(name=name, content=content, actor=ACTOR))
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file} is no YAML: it is not UTF-8.") from error
+    except Invalid as error:
+        raise CommandError("\n".join(f"{file}: {text}" for text in error.errors["yaml"])) from error
+    version = operations.load_policy(name=name, content=content, actor=ACTOR, activate=not draft)
+    report = version.backtests.newest_first().values_list("report", flat=True).first()
+    return {**_describe(version), "backtest": report}
 
 
 def _describe(version: PolicyVersion) -> Answer:
     return {
-        "name": version.policy.name, "version": version.number, "activated_at": version.activated_at,
-        "rules": version.rules, "weights": version.weights, "thresholds": version.thresholds,
+        "name": version.policy.name, "version": version.number, "state": version.state,
+        "activated_at": version.activated_at, **version.content, "yaml": operations.write_policy(version=version),
     }  # fmt: skip

@@ -10,6 +10,7 @@ from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, link_to, percent
 from routing import operations
+from routing.admin import policies  # noqa: F401  registers its pages
 from routing.models import (
     Decision,
     Delegation,
@@ -19,8 +20,6 @@ from routing.models import (
     EpisodeJudgement,
     LearnedState,
     Pattern,
-    Policy,
-    PolicyVersion,
 )
 
 SHOWN_CANDIDATES = 10
@@ -46,6 +45,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_select_related = ["task", "project"]
     search_fields = ["task__title", "reasoning"]
     ordering = ["-decided_at", "-pk"]
+    change_form_outer_after_template = "admin/routing/decision/explanation.html"
     fieldsets = [
         (None, {"fields": ["task", "outcome", "project", "instance", "sure", "reasoning", "considered"]}),
         ("How", {"fields": ["decided_by", "decided_at", "decision_time_ms", "policy_version", "episode"]}),
@@ -63,6 +63,11 @@ class DecisionAdmin(ReadOnlyAdmin):
     @display(description="Other places")
     def considered(self, decision: Decision) -> SafeString:
         return _table(decision.alternatives)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
+        decision = context.get("original")
+        explained = operations.explain_task(task=decision.task) if decision else None
+        return super().render_change_form(request, {**context, "explained": explained}, **kwargs)
 
 
 @admin.register(Episode)
@@ -182,68 +187,6 @@ class PatternAdmin(OperatedAdmin):
 
     def delete_row(self, row: Pattern, *, actor: str) -> None:
         operations.delete_pattern(pattern=row, actor=actor)
-
-
-@admin.register(Policy)
-class PolicyAdmin(OperatedAdmin):
-    """Lines of versions."""
-
-    list_display = ["name", "description", "created_at"]
-    search_fields = ["name"]
-    exclude = ["id"]
-    ordering = ["name", "pk"]
-
-    def create_row(self, *, actor: str, **fields: Any) -> Policy:
-        return operations.create_policy(actor=actor, **fields)
-
-    def change_row(self, row: Policy, *, actor: str, **changes: Any) -> Policy:
-        return operations.change_policy(policy=row, actor=actor, **changes)
-
-    def delete_row(self, row: Policy, *, actor: str) -> None:
-        operations.delete_policy(policy=row, actor=actor)
-
-
-@admin.register(PolicyVersion)
-class PolicyVersionAdmin(OperatedAdmin):
-    """Rules, weights and thresholds; a draft is edited, and put in force by the action."""
-
-    list_display = ["policy", "number", "standing", "created_by", "activated_at", "created_at"]
-    list_filter = ["state", "policy"]
-    list_select_related = ["policy"]
-    search_fields = ["policy__name"]
-    fields = ["policy", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at", "version"]
-    help_texts = {
-        "rules": "A list of rules as JSON; docs/routing-rules.md describes them.",
-        "weights": 'How much each factor counts, from 0 to 5, like {"workload": 0.5}.',
-        "thresholds": 'How sure Hopper must be, like {"confidence": 0.6}.',
-    }
-    readonly_fields = ["number", "state", "created_by", "activated_at", "version"]
-    ordering = ["-created_at", "-pk"]
-    actions = ["activate"]
-
-    @display(description="State", ordering="state", label={"active": "success", "draft": "info", "retired": "default"})
-    def standing(self, version: PolicyVersion) -> tuple[str, str]:
-        return version.state, version.get_state_display()
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        if obj and obj.state != PolicyVersion.State.DRAFT:
-            return [*self.readonly_fields, "policy", "rules", "weights", "thresholds"]
-        return [*self.readonly_fields, "policy"] if obj else self.readonly_fields
-
-    def create_row(self, *, actor: str, **fields: Any) -> PolicyVersion:
-        return operations.create_version(actor=actor, **fields)
-
-    def change_row(self, row: PolicyVersion, *, actor: str, **changes: Any) -> PolicyVersion:
-        return operations.change_version(version=row, actor=actor, **changes)
-
-    def delete_row(self, row: PolicyVersion, *, actor: str) -> None:
-        operations.delete_version(version=row, actor=actor)
-
-    @admin.action(description="Put in force (one version)", permissions=["change"])
-    def activate(self, request: HttpRequest, queryset: models.QuerySet) -> None:
-        actor = request.user.get_username()
-        self.act(request, queryset[:1], lambda row: operations.activate_version(version=row, actor=actor))
-        self.message_user(request, "The version is in force; tasks in review are routed anew.")
 
 
 @admin.register(Delegation)

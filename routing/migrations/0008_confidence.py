@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routing', '0006_delegation_protocol'),
+        ('routing', '0007_policy'),
     ]
 
     operations = [

@@ -1,7 +1,6 @@
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
@@ -14,7 +13,7 @@ from hopper.common.rest.viewsets import READ_ACCESS, ChangedViewSet, OperatedVie
 from instances.models import Instance
 from routing import operations
 from routing.filters import DecisionFilter, DelegationFilter, EpisodeFilter, PatternFilter
-from routing.models import Decision, Delegation, Episode, Pattern, Policy, PolicyVersion
+from routing.models import Decision, Delegation, Episode, Pattern
 from routing.serializers import (
     CancelInput,
     DecisionSerializer,
@@ -23,19 +22,12 @@ from routing.serializers import (
     EpisodeSerializer,
     PatternInput,
     PatternSerializer,
-    PolicyInput,
-    PolicySerializer,
     RejectInput,
     ResultInput,
-    VersionInput,
-    VersionSerializer,
 )
+from routing.viewsets.policies import BY_ADMINISTRATORS, PolicyViewSet, ProposalViewSet
 
 GROUPS = {"strategy": "decided_by", "project": "project", "day": "day", "outcome": "outcome"}
-BY_ADMINISTRATORS = {**READ_ACCESS} | dict.fromkeys(
-    ("create", "update", "partial_update", "destroy"), Role.ADMINISTRATOR
-)
-
 HOP_ACCESS = {**READ_ACCESS} | dict.fromkeys(("update", "partial_update", "destroy", "cancel"), Role.OPERATOR)
 
 
@@ -155,48 +147,11 @@ class DelegationViewSet(ChangedViewSet):
         return hop
 
 
-class PolicyViewSet(OperatedViewSet):
-    """What operators wrote down about routing: lines of versions, one version in force."""
-
-    queryset = Policy.objects.all()
-    serializer_class = PolicySerializer
-    write_serializer_class = PolicyInput
-    also_shows = (VersionSerializer,)
-    access = {
-        **BY_ADMINISTRATORS,
-        "versions": Role.VIEWER,
-        "add_version": Role.ADMINISTRATOR,
-        "activate": Role.ADMINISTRATOR,
-    }
-    orderings: ClassVar = {"created_at": "created_at", "name": "name"}
-    row_name = "policy"
-    create_row = staticmethod(operations.create_policy)
-    change_row = staticmethod(operations.change_policy)
-    delete_row = staticmethod(operations.delete_policy)
-
-    @extend_schema(responses=VersionSerializer(many=True))
-    @action(detail=True)
-    def versions(self, request: Request, pk: str) -> Response:
-        """List the versions, newest first."""
-        rows = self.get_object().versions.order_by("-number")
-        return Response({"results": VersionSerializer.show_all(rows)})
-
-    @extend_schema(request=VersionInput, responses={201: VersionSerializer})
-    @versions.mapping.post
-    def add_version(self, request: Request, pk: str) -> Response:
-        """Add a draft."""
-        wanted = VersionInput.checked(request.data)
-        version = operations.create_version(policy=self.get_object(), actor=self.actor, **wanted)
-        return Response(VersionSerializer.show(version), status=status.HTTP_201_CREATED)
-
-    @extend_schema(request=None, responses=VersionSerializer)
-    @action(detail=True, methods=["post"], url_path="versions/(?P<number>[0-9]{1,9})/activate")
-    def activate(self, request: Request, pk: str, number: str) -> Response:
-        """Put a version in force; the one before it retires."""
-        version = PolicyVersion.objects.filter(policy=self.get_object(), number=int(number)).first()
-        if version is None:
-            raise ValidationError({"number": [f"This policy has no version {number}."]})
-        return Response(VersionSerializer.show(operations.activate_version(version=version, actor=self.actor)))
-
-
-__all__ = ["DecisionViewSet", "DelegationViewSet", "EpisodeViewSet", "PatternViewSet", "PolicyViewSet"]
+__all__ = [
+    "DecisionViewSet",
+    "DelegationViewSet",
+    "EpisodeViewSet",
+    "PatternViewSet",
+    "PolicyViewSet",
+    "ProposalViewSet",
+]

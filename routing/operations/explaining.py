@@ -1,0 +1,104 @@
+"""Why a task went where it went: the record of its decision, read for people."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from routing.models import Decision, Episode, PolicyVersion
+from routing.operations import loading
+from routing.operations.dossier import open_dossier
+from routing.operations.evidence import evidence_of
+from routing.policy.flips import Flip, flips
+from routing.policy.replay import as_seen
+from routing.policy.view import PolicyView
+from tasks.models import Task
+
+SHOWN_FLIPS = 3
+SHOWN_PLACES = 5
+
+
+def explain_task(*, task: Task, among: Collection[str] | None = None) -> dict[str, Any]:
+    """Return why the task is to go where it is to go, as JSON values and as one `sentence`; nothing is stored.
+
+    What is not decided yet is explained as it would be decided now (`decided_at` is None then). `among` names the
+    projects that may be told of.
+    """
+    decision = Decision.objects.select_related("episode").filter(task=task).first()
+    if decision is None:
+        return _explanation_of_now(task, among)
+    evidence = decision.episode.decision_factors if decision.episode else {}
+    policy = _policy_of(evidence)
+    found = flips(evidence, policy, as_seen(evidence, task.description)) if policy else []
+    told = {
+        "outcome": decision.outcome, "confidence": decision.confidence, "decided_by": decision.decided_by,
+        "decided_at": decision.decided_at, "project": decision.project_id, "instance_id": decision.instance_id,
+    }  # fmt: skip
+    return told | _explanation(evidence, found, decision.reasoning, among)
+
+
+def _explanation_of_now(task: Task, among: Collection[str] | None) -> dict[str, Any]:
+    dossier, view = open_dossier(), loading.view_of_task(task)
+    choice, milliseconds = dossier.decide(view)
+    evidence = evidence_of(view, choice, dossier, milliseconds)
+    best = choice.best if choice.is_routed else None
+    told = {
+        "outcome": choice.outcome, "confidence": choice.confidence, "decided_by": choice.decided_by,
+        "decided_at": None, "project": best.project if best else None, "instance_id": best.instance if best else None,
+    }  # fmt: skip
+    return told | _explanation(evidence, flips(evidence, dossier.policy, view), choice.reasoning, among)
+
+
+def _policy_of(evidence: Mapping[str, Any]) -> PolicyView | None:
+    """Return the policy version that the record was made under, if it is still there."""
+    key = evidence.get("policy", {}).get("id")
+    if key is None:
+        return PolicyView()
+    version = PolicyVersion.objects.filter(pk=key).first()
+    return loading.view_of(version) if version else None
+
+
+def _explanation(
+    evidence: Mapping[str, Any], found: list[Flip], reasoning: str, among: Collection[str] | None
+) -> dict[str, Any]:
+    places = [place for place in evidence.get("candidates", []) if _may_tell(place["project"], among)]
+    told = [flip for flip in found if _may_tell(flip.project, among)][:SHOWN_FLIPS]
+    return {
+        "sentence": _sentence(reasoning, told),
+        "threshold": evidence.get("threshold"),
+        "known": evidence.get("known"),
+        "elsewhere": evidence.get("elsewhere"),
+        "policy": evidence.get("policy", {}).get("number"),
+        "candidates": places[:SHOWN_PLACES],
+        "runner_up": places[1] if len(places) > 1 else None,
+        "rules": {
+            "votes": _of(evidence.get("rules", {}), among), "forbidden": _of(evidence.get("forbidden", {}), among),
+            "review": evidence.get("review"), "set": evidence.get("changed_by", []),
+        },
+        "filtered": evidence.get("filtered", {}),
+        "removed": _of(evidence.get("removed", {}), among),
+        "nearest": _nearest(evidence, among),
+        "flips": [flip.as_dict() for flip in told],
+    }  # fmt: skip
+
+
+def _may_tell(project: str | None, among: Collection[str] | None) -> bool:
+    return among is None or project is None or project in among
+
+
+def _of(by_project: Mapping[str, Any], among: Collection[str] | None) -> dict[str, Any]:
+    return {name: value for name, value in by_project.items() if _may_tell(name, among)}
+
+
+def _nearest(evidence: Mapping[str, Any], among: Collection[str] | None) -> list[dict[str, Any]]:
+    """Return the nearest episodes of then with what became of them since."""
+    near = [entry for entry in evidence.get("neighbours", []) if _may_tell(entry.get("project"), among)]
+    outcomes = Episode.objects.filter(pk__in=[entry["episode"] for entry in near]).values_list("pk", "outcome_success")
+    known = dict(outcomes)
+    return [entry | {"success": known.get(entry["episode"])} for entry in near]
+
+
+def _sentence(reasoning: str, found: list[Flip]) -> str:
+    if not found:
+        return reasoning
+    flip = found[0]
+    then = f"it would go to {flip.project}" if flip.project else "a person would be asked"
+    return f"{reasoning} {flip.change[:1].upper()}{flip.change[1:]} {then}."
