@@ -1,6 +1,6 @@
 """The pages that show how well Hopper decides, and take what people say of it."""
 
-from feedback.pages.confidence import confidence
+from feedback.pages.calibration import confidence
 from feedback.pages.home import dashboard, navigation
 from feedback.pages.review import review_queue, settle_duplicate
 from feedback.pages.saying import missing_tags, statistics

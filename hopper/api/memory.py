@@ -17,7 +17,6 @@ from hopper.common.rest.viewsets import ScopedViewSet
 from routing import operations as routing
 from routing.filters import EpisodeFilter
 from routing.models import Episode
-from routing.operations.gates import HOUSE
 from routing.serializers import EpisodeSerializer
 from tasks.models import Task
 
@@ -108,7 +107,7 @@ class MemoryViewSet(ScopedViewSet):
         instance = named_instance(wanted.get("scope"), self.principal, field="scope")
         if instance is None and self.principal.is_limited:
             raise serializers.ValidationError({"scope": ["Name an instance that you may see."]})
-        outlook = routing.look_out(scope=instance.pk if instance else HOUSE, priority=wanted.get("priority"))
+        outlook = routing.look_out(scope=instance.pk if instance else routing.HOUSE, priority=wanted.get("priority"))
         found = outlook.as_dict(wanted.get("threshold"))
         if self.principal.is_limited:
             return Response(found | {"scopes": [row for row in found["scopes"] if row["scope"] == instance.pk]})

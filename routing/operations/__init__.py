@@ -17,7 +17,7 @@ from routing.operations.delegations import change_delegation, delegate_task, del
 from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
 from routing.operations.explaining import explain_task
 from routing.operations.forecasting import Outlook, health, look_out
-from routing.operations.gates import set_threshold, threshold_of
+from routing.operations.gates import HOUSE, set_threshold, threshold_of
 from routing.operations.handing import NotDelegated, hand_down
 from routing.operations.hops import (
     OfferExpired,
@@ -50,6 +50,7 @@ from routing.operations.usage import record_usage
 
 __all__ = [
     "CONSUMER",
+    "HOUSE",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",

@@ -116,7 +116,7 @@ class TestADecision:
         gate = Gate(Curve(0.5, -0.5), own={"low": 0.3})
         for priority in ("low", "high"):
             choice = self.decided(gate, priority=priority)
-            record = {**choice.evidence, "input": {"priority": priority}, "filtered": {}}
+            record = {**choice.evidence, "input": {"id": "", "priority": priority}, "filtered": {}}
             record["candidates"] = [
                 {"project": place.project, "instance_id": place.instance, "factors": place.factors, "why": place.why}
                 for place in choice.ranked

@@ -14,7 +14,6 @@ from hopper.common.admin import percent
 from hopper.common.errors import HopperError
 from instances.models import Instance
 from routing import operations as routing
-from routing.operations.gates import HOUSE
 from tasks.models import Task
 
 SIDE = 240  # pixels of the drawn curve
@@ -59,7 +58,7 @@ def confidence(request: HttpRequest) -> HttpResponse:
         return redirect(reverse("confidence"))
     told = asked.cleaned_data if asked.is_valid() else {}
     scope, said = told.get("scope"), asked.said
-    outlook = routing.look_out(scope=scope.pk if scope else HOUSE, priority=told.get("priority") or None)
+    outlook = routing.look_out(scope=scope.pk if scope else routing.HOUSE, priority=told.get("priority") or None)
     context = {
         **admin.site.each_context(request), "title": "Confidence", "form": asked, "scope": scope, "said": said,
         "health": routing.health(), "scopes": Instance.objects.living().order_by("name", "pk")[:MOST_LISTED],
