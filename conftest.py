@@ -21,6 +21,7 @@ def pytest_configure():
     settings.EMBEDDINGS_PROVIDER, settings.EMBEDDINGS_MODEL = "hashing", ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
+    settings.MEMORY_REPOSITORY = os.environ["MEMORY_REPOSITORY"] = ""  # in processes that tests start, too
 
 
 def pytest_collection_modifyitems(items):

@@ -230,6 +230,12 @@ SLA = env.object("SLA")
 FAIR_SHARE = env.text("FAIR_SHARE")
 FAIR_SHARE_WEIGHTS = env.numbers("FAIR_SHARE_WEIGHTS")
 
+# -- memory -------------------------------------------------------------------------------------------------
+
+# The Git repository that consolidation writes, and where it is pushed; given as nothing: rows only, not pushed.
+MEMORY_REPOSITORY = env.given("MEMORY_REPOSITORY", default=str(VAR_DIR / "memory"))
+MEMORY_REMOTE = env.text("MEMORY_REMOTE")
+
 # -- embeddings ---------------------------------------------------------------------------------------------
 
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")

@@ -83,6 +83,11 @@ class InstanceQuerySet(TreeQuerySet):
         tops = self.model._default_manager.alias(holder=holder).filter(others | strangers)
         return self.filter(pk__in=Below(tops.order_by().values("pk")))
 
+    def private(self) -> Self:
+        """Instances of people and families, and everything below them."""
+        tops = self.model._default_manager.filter(scope__in=("PERSONAL", "FAMILY"))
+        return self.filter(pk__in=Below(tops.order_by().values("pk")))
+
     def may_hand_down(self, key: str | None) -> bool:
         """Tell whether this instance has somebody to hand work down to, or has to, as it executes nothing."""
         below = models.Q(parent=key, status="active")

@@ -1,4 +1,4 @@
-"""What is rung or swept: routing, refitting and embedding."""
+"""What is rung or swept: routing, refitting, consolidating and embedding."""
 
 from datetime import timedelta
 
@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from routing import operations
 from tasks.models import Task
+
+MINUTES = {"soft_time_limit": 840, "time_limit": 890}  # a run that takes longer counts as killed
 
 
 @shared_task(name="routing.route_task")
@@ -52,6 +54,25 @@ def refit() -> int | None:
 def calibrate() -> int | None:
     """Fit the curves of confidence anew if enough was judged since."""
     return operations.calibrate_if_due()
+
+
+@shared_task(name="routing.consolidate", **MINUTES)
+def consolidate() -> int | None:
+    """Consolidate what was learned, unless another run is at it."""
+    try:
+        return operations.consolidate().pk
+    except operations.AlreadyConsolidating:
+        return None
+
+
+@shared_task(name="routing.consolidate_wanted", **MINUTES)
+def consolidate_wanted() -> int | None:
+    """Do the consolidation that somebody has asked for."""
+    try:
+        run = operations.consolidate_wanted()
+    except operations.AlreadyConsolidating:
+        return None
+    return run.pk if run else None
 
 
 @shared_task(name="routing.propose_rules")

@@ -1,5 +1,6 @@
 """Pages about policies: what a version changes and how it would do, and policy files in and out."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,7 @@ def policy_trial(request: HttpRequest, key: str) -> HttpResponse:
     report = version.backtests.newest_first().select_related("baseline__policy").first()
     context = {
         **admin.site.each_context(request), "title": f"{version.policy}, version {version.number}",
-        "version": version, "active": active, "difference": difference, "same": is_same(difference),
+        "version": version, "active": active, "difference": _shown(difference), "same": is_same(difference),
         "report": report, "examples": _examples(request, report), "most": MOST_ROWS,
         "why_not": _why_not(version, active), "may": request.user.has_perm("routing.change_policyversion"),
         "may_force": _may_force(request), "shadow": _shadow(version),
@@ -134,6 +135,25 @@ def _given_text(request: HttpRequest) -> str:
     except UnicodeDecodeError as error:
         raise Invalid({"yaml": ["The file is not UTF-8: save it as UTF-8."]}) from error
     return text
+
+
+def _shown(difference: dict[str, Any]) -> dict[str, Any]:
+    """Return the difference with conditions and values as they stand in a file."""
+    rules = difference["rules"]
+    shown = {
+        part: [{**rule, "when": _json(rule.get("when"))} for rule in rules[part]] for part in ("added", "removed")
+    }  # fmt: skip
+    changed = [
+        {**rule, "changes": {name: [_json(value) for value in pair] for name, pair in rule["changes"].items()}}
+        for rule in rules["changed"]
+    ]
+    return {**difference, "rules": {**shown, "changed": changed}}
+
+
+def _json(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or "–"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _why_not(version: PolicyVersion, active: PolicyVersion | None) -> str | None:

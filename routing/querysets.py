@@ -1,21 +1,24 @@
 """Every question about decisions, episodes, judgements, patterns and delegations."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import Avg, Count, F, Q
-from django.db.models.functions import JSONObject, TruncDate
+from django.db.models.functions import JSONObject, Left, TruncDate
 
 from hopper.common.db.clock import Now
 from hopper.common.models import Role
 from hopper.common.querysets import NearestMixin
 from instances.models import Instance
+from routing.learning.criteria import LONGEST_TEXT
 from tasks.models import Task
 
 if TYPE_CHECKING:
     from routing.models import (
         Backtest,
+        ConsolidationRun,
         Decision,
         Delegation,
         Duplicate,
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row", bound=models.Model)
 LOW_CONFIDENCE = 0.6
+LESSON = [
+    "right_project", "reliability", "updated_at", "episode__strategy", "episode__task__title",
+    "episode__task__description", "episode__task__tags",
+]  # fmt: skip
 
 
 class ScopedByProject(models.QuerySet[Row]):
@@ -87,6 +94,15 @@ class DecisionQuerySet(ScopedByProject["Decision"]):
             mean_time_ms=Avg("decision_time_ms"),
         )  # fmt: skip
 
+    def totals(self) -> dict[str, Any]:
+        """One dict over all: `decisions`, `judged`, `right` and `mean_confidence`."""
+        judged = Q(episode__judgement__isnull=False)
+        right = judged & Q(episode__judgement__right_project=F("project"))
+        return self.aggregate(
+            decisions=Count("pk"), judged=Count("pk", filter=judged), right=Count("pk", filter=right),
+            mean_confidence=Avg("confidence"),
+        )  # fmt: skip
+
 
 class EpisodeQuerySet(NearestMixin, ScopedByProject["Episode"]):
     """The history of routing; chain the questions like filters."""
@@ -96,6 +112,11 @@ class EpisodeQuerySet(NearestMixin, ScopedByProject["Episode"]):
     def for_task(self, task: Any) -> Self:
         """Episodes of one task, oldest first."""
         return self.filter(task=task).order_by("routed_at", "pk")
+
+    def routed_between(self, since: datetime | None, until: datetime | None) -> Self:
+        """Episodes of a span; without a beginning, all until its end."""
+        found = self.filter(routed_at__lt=until)
+        return found.filter(routed_at__gte=since) if since else found
 
     def decided_by_router(self) -> Self:
         """Episodes that a policy could have decided otherwise: neither a person nor the requester chose."""
@@ -138,12 +159,31 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         """Judgements made or changed after the moment, oldest first."""
         return self.filter(updated_at__gt=moment).order_by("updated_at", "pk")
 
+    def weighed_after(self, moment: datetime) -> Self:
+        """Judgements whose vote was found right or wrong after the moment, oldest first."""
+        return self.filter(weighed_at__gt=moment).order_by("weighed_at", "pk")
+
+    def outcomes(self) -> models.QuerySet[Any, dict[str, Any]]:
+        """One dict per judgement: where the task belonged and went, and what it was; private tasks are left out."""
+        private = Instance.objects.private().values("pk")
+        kept = self.filter(episode__task__isnull=False).exclude(episode__task__instance__in=private)
+        kept = kept.exclude(episode__chosen_instance__in=private)
+        return kept.values(
+            "pk", "right_project", chosen=F("episode__chosen_project"), success=F("episode__outcome_success"),
+            routed_at=F("episode__routed_at"), source=F("episode__source"),
+            source_instance=F("episode__source_instance_id"), title=F("episode__task__title"),
+            opening=Left("episode__task__description", LONGEST_TEXT), tags=F("episode__task__tags"),
+            priority=F("episode__task__priority"), skills=F("episode__task__required_capabilities"),
+        )  # fmt: skip
+
     def with_text(self) -> Self:
         """Judgements with the task whose text they teach, in the same query."""
-        return self.select_related("episode__task").only(
-            "right_project", "reliability", "updated_at", "episode__task__title", "episode__task__description",
-            "episode__task__tags",
-        )  # fmt: skip
+        return self.select_related("episode__task").only(*LESSON)
+
+    def with_meaning(self) -> Self:
+        """Judgements with their text and its stored vector, in the same query."""
+        vector = [f"episode__task__meaning__{name}" for name in ("model", "content_hash", "embedding")]
+        return self.select_related("episode__task__meaning").only(*LESSON, *vector)
 
 
 class LearnedStateQuerySet(models.QuerySet["LearnedState"]):
@@ -184,6 +224,11 @@ class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):
         """Patterns in use."""
         return self.filter(is_active=True)
 
+    def public(self, private_projects: Collection[str]) -> Self:
+        """Patterns that name neither such a project nor an instance of a person or a family."""
+        named = Q(target_project__in=private_projects) | Q(target_instance__in=Instance.objects.private().values("pk"))
+        return self.exclude(named)
+
     def learned(self) -> Self:
         """Patterns that Hopper found itself."""
         return self.filter(source=self.model.Source.LEARNED)
@@ -198,6 +243,26 @@ class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):
         for word in text.split():
             found = found.filter(Q(name__icontains=word) | Q(description__icontains=word))
         return found
+
+
+class ConsolidationQuerySet(models.QuerySet["ConsolidationRun"]):
+    """Runs of consolidation; chain the questions like filters."""
+
+    def wanted(self) -> Self:
+        """Runs that were asked for and have not begun."""
+        return self.filter(state=self.model.State.WANTED)
+
+    def running(self) -> Self:
+        """The run that has begun and is not over, if there is one."""
+        return self.filter(state=self.model.State.RUNNING)
+
+    def recent(self) -> Self:
+        """Runs, newest first."""
+        return self.order_by("-created_at", "-pk")
+
+    def for_principal(self, principal: Any) -> Self:
+        """Runs that the principal may see: their logs speak of every project, so a limited key sees none."""
+        return self.none() if principal.is_limited else self.all()
 
 
 class DelegationQuerySet(models.QuerySet["Delegation"]):

@@ -12,7 +12,7 @@ from hopper.common.rest.serializers import (
 )
 from routing.models import Backtest, Decision, Delegation, Episode, Pattern, Policy, PolicyVersion, Proposal
 
-MOST_REPLAYED = 10_000  # in a request; the command has no limit
+MOST_REPLAYED = 2_000  # in a request; the command has no limit
 
 
 class DecisionSerializer(LeanSerializer):

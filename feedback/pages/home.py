@@ -59,15 +59,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Feedback", "thumbs_up_down", "admin:feedback_taskfeedback_changelist"),
             ("Lessons", "school", "admin:routing_episodejudgement_changelist"),
             ("Learned states", "model_training", "admin:routing_learnedstate_changelist"),
+            ("Attention", "tune", "admin:routing_attentionweight_changelist"),
         ),
-        _group(
-            "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
-            ("Versions and rules", "checklist", "admin:routing_policyversion_changelist"),
-            ("Proposed rules", "lightbulb", "admin:routing_proposal_changelist"),
-            ("Backtests", "replay", "admin:routing_backtest_changelist"),
-            ("Shadow choices", "contrast", "admin:routing_shadowchoice_changelist"),
-            ("Patterns", "pattern", "admin:routing_pattern_changelist"),
-        ),
+        _policy(),
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("Deliveries", "local_shipping", "admin:events_delivery_changelist"),
@@ -76,6 +70,18 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Groups", "group", "admin:auth_group_changelist"),
         ),
     ]  # fmt: skip
+
+
+def _policy() -> dict[str, Any]:
+    return _group(
+        "Policy", ("Policies", "gavel", "admin:routing_policy_changelist"),
+        ("Versions and rules", "checklist", "admin:routing_policyversion_changelist"),
+        ("Proposed rules", "lightbulb", "admin:routing_proposal_changelist"),
+        ("Backtests", "replay", "admin:routing_backtest_changelist"),
+        ("Shadow choices", "contrast", "admin:routing_shadowchoice_changelist"),
+        ("Patterns", "pattern", "admin:routing_pattern_changelist"),
+        ("Consolidations", "nightlight", "admin:routing_consolidationrun_changelist"),
+    )  # fmt: skip
 
 
 def _every_morning() -> dict[str, Any]:

@@ -3,6 +3,12 @@
 from rest_framework.routers import SimpleRouter
 
 from feedback.viewsets import FeedbackViewSet
+from hopper.api.consolidation import (
+    ConsolidationViewSet,
+    ProjectMemory,
+    RememberedAntiPatterns,
+    RememberedPatterns,
+)
 from hopper.api.instances import ComposedInstanceViewSet
 from hopper.api.memory import MemoryViewSet
 from hopper.api.review import ReviewViewSet, SuggestionViewSet
@@ -41,6 +47,10 @@ router.register("delegations", DelegationViewSet, basename="delegation")
 router.register("feedback", FeedbackViewSet, basename="feedback")
 router.register("review", ReviewViewSet, basename="review")
 router.register("routing", SuggestionViewSet, basename="routing")
+router.register("memory/patterns", RememberedPatterns, basename="memory-pattern")
+router.register("memory/anti-patterns", RememberedAntiPatterns, basename="memory-anti-pattern")
+router.register("memory/stats", ProjectMemory, basename="memory-stats")
+router.register("memory/consolidate", ConsolidationViewSet, basename="consolidation")
 router.register("memory", MemoryViewSet, basename="memory")
 router.register("events", EventViewSet, basename="event")
 router.register("system", SystemViewSet, basename="system")

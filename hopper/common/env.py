@@ -34,6 +34,10 @@ class TolerantEnv:
     def text(self, name: str, default: str = "") -> str:
         return self._env.str(name, default=default) or default
 
+    def given(self, name: str, default: str) -> str:
+        """Read a text that may be given as nothing, which is not the default."""
+        return self._env.str(name, default=default)
+
     def flag(self, name: str, *, default: bool) -> bool:
         word = self.text(name).lower()
         if word and word not in {*self._env.BOOLEAN_TRUE_STRINGS, "false", "off", "no", "n", "0"}:

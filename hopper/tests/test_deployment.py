@@ -8,7 +8,20 @@ import pytest
 import yaml
 from django.conf import settings
 
-READERS = {"text", "flag", "whole", "words", "numbered", "numbers", "durations", "object", "share", "choice", "url"}
+READERS = {
+    "text",
+    "given",
+    "flag",
+    "whole",
+    "words",
+    "numbered",
+    "numbers",
+    "durations",
+    "object",
+    "share",
+    "choice",
+    "url",
+}
 COMPOSE = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 
@@ -87,7 +100,7 @@ class TestCompose:
     def test_keeps_the_data_of_every_server_in_a_volume(self):
         kept = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
 
-        assert kept == set(COMPOSE["volumes"]) == {"postgres", "redis", "neo4j"}
+        assert kept == set(COMPOSE["volumes"]) == {"postgres", "redis", "neo4j", "memory"}
 
     def test_has_no_default_for_a_secret(self):
         text = (settings.BASE_DIR / "docker-compose.yml").read_text()

@@ -17,8 +17,17 @@ from hopper.common.models import ApiKey, Versioned
 from hopper.events.models import Event
 from hopper.tests.forms import filled_in, said_by, send
 from hopper.tests.refusals import nothing_stored
-from routing.models import Decision, EmbeddingUsage, Episode, LearnedState, PolicyVersion, Proposal, ShadowChoice
-from routing.operations import backtest_version, create_policy, create_version, embed_waiting
+from routing.models import (
+    AttentionWeight,
+    Decision,
+    EmbeddingUsage,
+    Episode,
+    LearnedState,
+    PolicyVersion,
+    Proposal,
+    ShadowChoice,
+)
+from routing.operations import backtest_version, consolidate, create_policy, create_version, embed_waiting
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, escalate_tasks, submit_task
 
@@ -51,8 +60,10 @@ def house(admin_client):
     ShadowChoice.objects.create(episode=Episode.objects.first(), policy_version=version, confidence=0.5)
     Proposal.objects.create(rule={"name": "a", "when": {"tag": "a"}, "project": "sark"}, rule_hash="a")
     LearnedState.objects.get_or_create(kind="lexical", number=1, defaults={"arrays": b"", "metrics": {}})
+    AttentionWeight.objects.create(factor="linear", weight=1.0)
     EmbeddingUsage.objects.create(day=date(2026, 11, 21), model="text-embedding-3-small/1536")
     Group.objects.create(name="operators")
+    consolidate()
     for _ in range(2):
         submit_task(title="Draw the map", actor="ada")
     escalate_tasks()

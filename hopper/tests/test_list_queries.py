@@ -22,7 +22,7 @@ LISTS = [
     "/instances/root/children", "/instances/root/descendants", "/decisions", "/episodes", "/patterns", "/policies",
     "/proposals", "/delegations", "/feedback", "/events", "/review", "/tasks/hub/dependencies", "/tasks/hub/timeline",
     "/tasks/hub/external-mappings", "/tasks/at-risk", "/instances/tree?root=root&depth=1", "/instances/root/hierarchy",
-    "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
+    "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats", "/memory/patterns",
     "/feedback/statistics", "/feedback/retag",
 ]  # fmt: skip
 WITHOUT_ROWS = {

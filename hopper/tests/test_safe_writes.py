@@ -120,6 +120,7 @@ POSTS = [
     ("/instances/active/drain", {"reason": WORD}),
     ("/instances/created/terminate", {}),
     ("/patterns", {"name": WORD, "pattern_type": "tag", "target_project": "web"}),
+    ("/memory/consolidate", {}),
     ("/policies", {"name": WORD}),
     ("/policies/{policy}/versions", {"rules": [{"name": WORD, "when": {"keyword": "a"}, "project": "web"}]}),
     ("/policies/{policy}/versions/1/activate", {"force": True}),

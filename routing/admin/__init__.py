@@ -5,13 +5,15 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, link_to, percent
 from routing import operations
-from routing.admin import policies  # noqa: F401  registers its pages
+from routing.admin import memory, policies  # noqa: F401  register their pages
 from routing.models import (
+    AttentionWeight,
     Decision,
     Delegation,
     Duplicate,
@@ -19,7 +21,6 @@ from routing.models import (
     Episode,
     EpisodeJudgement,
     LearnedState,
-    Pattern,
 )
 
 SHOWN_CANDIDATES = 10
@@ -155,38 +156,32 @@ class LearnedStateAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).defer("arrays")
 
 
-@admin.register(Pattern)
-class PatternAdmin(OperatedAdmin):
-    """Regularities, written or learned."""
+@admin.register(AttentionWeight)
+class AttentionWeightAdmin(ReadOnlyAdmin):
+    """How much each expert of the learned factor counts, and what it counted before."""
 
-    list_display = ["name", "pattern_type", "target_project", "target_instance", "sure", "usage_count", "is_active"]
-    list_filter = ["is_active", "is_anti_pattern", "pattern_type", "source"]
-    search_fields = ["name", "description", "target_project"]
-    readonly_fields = ["last_used_at", "last_refined_at", "created_at", "updated_at", "version"]
-    ordering = ["name", "pk"]
-    fieldsets = [
-        (None, {"fields": ["name", "description", "is_active", "is_anti_pattern"]}),
-        ("Which tasks", {"fields": ["pattern_type", "tag_criteria", "text_criteria", "priority_criteria"]}),
-        ("Go where", {"fields": ["target_project", "target_instance", "confidence"]}),
-        ("How often it held", {"fields": ["usage_count", "success_count", "failure_count"]}),
-        ("History", {"fields": ["id", "derived_from", "source", "source_instance_id", *readonly_fields]}),
-    ]
+    list_display = ["factor", "counts", "scope", "weighed_at", "reset_at"]
+    search_fields = ["factor"]
+    fields = ["scope", "factor", "weight", "weighed_at", "reset_at", "course"]
+    ordering = ["-weight", "factor"]
+    actions = ["reset"]
 
-    @display(description="Confidence", ordering="confidence")
-    def sure(self, pattern: Pattern) -> str | None:
-        return percent(pattern.confidence)
+    @display(description="Weight", ordering="weight")
+    def counts(self, row: AttentionWeight) -> str:
+        return f"{row.weight:.2f}"
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [*self.readonly_fields, "id"] if obj else self.readonly_fields
+    @display(description="History, newest first")
+    def course(self, row: AttentionWeight) -> SafeString:
+        lines = [(entry["at"], f"{entry['weight']:.2f}", entry["by"]) for entry in row.history]
+        return format_html_join("", "<div>{}: {} ({})</div>", lines)
 
-    def create_row(self, *, actor: str, **fields: Any) -> Pattern:
-        return operations.create_pattern(actor=actor, **fields)
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("routing.change_attentionweight")
 
-    def change_row(self, row: Pattern, *, actor: str, **changes: Any) -> Pattern:
-        return operations.change_pattern(pattern=row, actor=actor, **changes)
-
-    def delete_row(self, row: Pattern, *, actor: str) -> None:
-        operations.delete_pattern(pattern=row, actor=actor)
+    @admin.action(description="Reset all to the fit's own weights", permissions=["reset"])
+    def reset(self, request: HttpRequest, queryset: models.QuerySet) -> None:
+        operations.reset_attention(actor=request.user.get_username())
+        self.message_user(request, "The weights are those of the fit; only feedback from now on will move them.")
 
 
 @admin.register(Delegation)

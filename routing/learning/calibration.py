@@ -91,12 +91,5 @@ def reliability(judged: Judged) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def calibration_error(sure: Floats, right: Flags) -> float:
-    """Return the expected calibration error over ten equal bins (Naeini et al., 2015)."""
-    tenths = _tenths(sure)
-    gaps = [abs(sure[tenths == t].mean() - right[tenths == t].mean()) * (tenths == t).mean() for t in np.unique(tenths)]
-    return float(sum(gaps))
-
-
 def _tenths(shares: Floats) -> NDArray[np.int64]:
     return np.minimum((shares * BINS).astype(int), BINS - 1)

@@ -1,82 +1,113 @@
 """Fitting the learned model; imported by the refit job only, since scikit-learn and SciPy are large."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import minimize
 from sklearn.svm import LinearSVC
 
-from routing.learning.calibration import calibration_error
-from routing.learning.features import SIZE, vectorise
-from routing.learning.model import EXPERTS, Arrays, Model, empty_linear
+from routing.learning.attention import fit_weights
+from routing.learning.features import SIZE, Reals
+from routing.learning.memory import RECENT, Memory, Said
+from routing.learning.model import Arrays, Doubles, Halves, Model, Reading
+from routing.learning.pool import EXPERTS, default_weights, measured, weights_of
+from routing.learning.recall import Lesson
 
 EACH_ENOUGH = 5  # confirmed examples a place needs, on average, before the linear model helps
-HELD_OUT = 0.2
+PARTS = 5  # one of which is held out
+MANY = 1000  # examples from which on one part is enough to choose by
 FEWEST_HELD_OUT = 50
-DEFAULT_POOL = {True: (1.0, 0.4, 0.4), False: (0.0, 0.6, 0.6)}
 GATE_QUANTILE = 0.01
 DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
+LEAST_TRUST = 1e-3  # a place must not lose its last example
+MEANING_SCALE = 1.0  # how much longer than its words a text's meaning is to the linear model
 
 
-@dataclass(frozen=True)
-class Example:
-    """A task whose true destination is known."""
+@dataclass
+class _Batch:
+    """Examples as rows: raw counts (N, F), meanings (N, D), and the number of each one's place."""
 
-    text: str
-    project: str
-    reliability: float
-    episode: str
+    examples: Sequence[Lesson]
+    projects: NDArray[np.str_]
+    encoder: str
+    readings: list[Reading] = field(init=False)
+    labels: NDArray[np.int32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.readings = [example.reading for example in self.examples]
+        self.labels = np.searchsorted(self.projects, [str(one.project) for one in self.examples]).astype(np.int32)
+
+    @property
+    def has_linear(self) -> bool:
+        return len(self.projects) > 1 and len(self.examples) >= EACH_ENOUGH * len(self.projects)
+
+    def of(self, numbers: NDArray[np.intp]) -> "_Batch":
+        """Return the batch of these examples alone."""
+        examples = [self.examples[n] for n in numbers]
+        projects = np.array(sorted({str(example.project) for example in examples}))
+        return _Batch(examples, projects, self.encoder)
+
+    @property
+    def trust(self) -> Reals:
+        return np.array([max(example.reliability, LEAST_TRUST) for example in self.examples], np.float32)
+
+    def counts(self) -> sparse.csr_array:
+        starts = np.cumsum([0] + [len(reading.features) for reading in self.readings]).astype(np.int32)
+        features = np.concatenate([reading.features for reading in self.readings])
+        values = np.concatenate([reading.counts for reading in self.readings])
+        return sparse.csr_array((values, features, starts), shape=(len(self.readings), SIZE))
+
+    def meanings(self) -> Reals:
+        """Return the vectors, zeros for a text without one; no columns without an encoder."""
+        wide = max((len(r.meaning) for r in self.readings if r.meaning is not None), default=0) if self.encoder else 0
+        rows = np.zeros((len(self.readings), wide), np.float32)
+        for row, reading in zip(rows, self.readings, strict=True):
+            if wide and reading.meaning is not None:
+                row[:] = reading.meaning
+        return rows
 
 
-def fit(examples: Sequence[Example]) -> tuple[Arrays, dict[str, Any]]:
-    """Fit the experts on all examples, and the pool's weights and the gate on those held out first.
+def fit(examples: Sequence[Lesson], *, encoder: str = "") -> tuple[Arrays, dict[str, Any]]:
+    """Fit the experts on all examples, and the pool's weights and the gate on some that are held out.
 
-    Which are held out follows from their order alone, so the same examples give the same model.
+    Every example names its project. `encoder` names what made the examples' meanings; without one the model stands on
+    the lexical view alone.
     """
-    projects = np.array(sorted({example.project for example in examples}))
-    labels = np.searchsorted(projects, [example.project for example in examples]).astype(np.int32)
-    counted = [vectorise(example.text) for example in examples]
-    held = np.random.default_rng(len(examples)).random(len(examples)) < HELD_OUT
-    has_linear = len(projects) > 1 and len(examples) >= EACH_ENOUGH * len(projects)
-    pool, gate, metrics = _tune(examples, projects, labels, counted, held, has_linear)
-    arrays = _experts(examples, projects, labels, counted, has_linear)
-    arrays.pool, arrays.gate = pool, gate
-    return arrays, metrics | {"examples": len(examples), "projects": len(projects)}
+    projects = np.array(sorted({str(example.project) for example in examples}))
+    batch = _Batch(examples, projects, encoder)
+    arrays = _experts(batch)
+    arrays.pool, arrays.gate, metrics = _tune(batch)
+    return arrays, metrics | {"examples": len(examples), "projects": len(projects), "encoder": encoder}
 
 
-def _experts(
-    examples: Sequence[Example], projects: NDArray[Any], labels: NDArray[np.int32], counted: list[Any],
-    has_linear: bool,
-) -> Arrays:  # fmt: skip
-    raw = _matrix(counted)
+def _experts(batch: _Batch) -> Arrays:
+    raw, meanings = batch.counts(), batch.meanings()
     present = np.bincount(raw.indices, minlength=SIZE)
     idf = (np.log((1 + raw.shape[0]) / (1 + present)) + 1).astype(np.float32)
     unit = _unit(raw, idf)
-    places = len(projects)
-    linear, bias = _linear(unit, labels, places) if has_linear else empty_linear()
+    linear, bias, linear_meaning = _linear(unit, meanings, batch)
     columns = unit.tocsc()
+    recent = [str(example.project) for example in batch.examples if example.is_feedback][-RECENT:]
     return Arrays(
-        projects=projects, idf=idf, linear=linear, bias=bias, centroids=_centroids(unit, labels, places),
+        projects=batch.projects, idf=idf, linear=linear, bias=bias, centroids=_centroids(unit, batch),
         starts=columns.indptr.astype(np.int32), rows=columns.indices.astype(np.uint16),
-        values=columns.data.astype(np.float16), labels=labels,
-        reliability=np.array([example.reliability for example in examples], np.float32),
-        episodes=np.array([example.episode for example in examples]),
-        pool=np.array(DEFAULT_POOL[has_linear]), gate=np.array(0.0),
+        values=columns.data.astype(np.float16), labels=batch.labels,
+        reliability=batch.trust,
+        episodes=np.array([example.episode for example in batch.examples]), recent=np.array(recent, np.str_),
+        encoder=np.array(batch.encoder if meanings.size else ""), vectors=meanings.astype(np.float16),
+        linear_meaning=linear_meaning, centroids_meaning=_centroids(sparse.csr_array(meanings), batch),
+        pool=_defaults(batch), gate=np.array(0.0),
     )  # fmt: skip
 
 
-def _matrix(counted: list[Any]) -> sparse.csr_array:
-    starts = np.cumsum([0] + [len(features) for features, _ in counted]).astype(np.int32)
-    features = np.concatenate([features for features, _ in counted])
-    values = np.concatenate([values for _, values in counted])
-    return sparse.csr_array((values, features, starts), shape=(len(counted), SIZE))
+def _defaults(batch: _Batch) -> Doubles:
+    return weights_of(default_weights(has_linear=batch.has_linear, has_meaning=bool(batch.encoder)))
 
 
-def _unit(raw: sparse.csr_array, idf: NDArray[np.float32]) -> sparse.csr_array:
+def _unit(raw: sparse.csr_array, idf: Reals) -> sparse.csr_array:
     """Return the tf-idf rows at length one; worked on in place, as indices must stay 32-bit for scikit-learn."""
     values = raw.data * idf[raw.indices]
     rows = np.repeat(np.arange(raw.shape[0]), np.diff(raw.indptr))
@@ -85,80 +116,74 @@ def _unit(raw: sparse.csr_array, idf: NDArray[np.float32]) -> sparse.csr_array:
     return sparse.csr_array((values, raw.indices, raw.indptr), shape=raw.shape)
 
 
-def _linear(unit: Any, labels: NDArray[np.int32], places: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    machine = LinearSVC(C=1.0, random_state=0).fit(unit, labels)
+def _linear(unit: Any, meanings: Reals, batch: _Batch) -> tuple[Halves, Reals, Halves]:
+    """Return the weights of the words (F, C), the biases and the weights of the meaning (D, C) of one machine."""
+    if not batch.has_linear:
+        return np.zeros((0, 0), np.float16), np.zeros(0, np.float32), np.zeros((0, 0), np.float16)
+    rows = unit
+    if meanings.size:
+        rows = sparse.hstack([unit, sparse.csr_array(meanings * MEANING_SCALE)], format="csr")
+        rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    machine = LinearSVC(C=1.0, random_state=0).fit(rows, batch.labels, sample_weight=batch.trust)
     weights, bias = machine.coef_, machine.intercept_
-    if places == 2:  # scikit-learn keeps one plane for two classes
+    if len(batch.projects) == 2:  # scikit-learn keeps one plane for two classes
         weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
-    return np.ascontiguousarray(weights.T, np.float16), bias.astype(np.float32)
+    columns = np.ascontiguousarray(weights.T, np.float32)
+    return (
+        columns[:SIZE].astype(np.float16),
+        bias.astype(np.float32),
+        (columns[SIZE:] * MEANING_SCALE).astype(np.float16),
+    )
 
 
-def _centroids(unit: Any, labels: NDArray[np.int32], places: int) -> NDArray[np.float16]:
-    one = sparse.csr_array((np.ones(len(labels)), (labels, np.arange(len(labels)))), shape=(places, len(labels)))
+def _centroids(unit: Any, batch: _Batch) -> Halves:
+    places, count = len(batch.projects), len(batch.labels)
+    one = sparse.csr_array((batch.trust, (batch.labels, np.arange(count))), shape=(places, count))
     sums = (one @ unit).toarray()
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.ascontiguousarray((sums / np.where(norms == 0, 1, norms)).T, np.float16)
 
 
-def _tune(
-    examples: Sequence[Example], projects: NDArray[Any], labels: NDArray[np.int32], counted: list[Any],
-    held: NDArray[np.bool_], has_linear: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Any]]:  # fmt: skip
-    """Choose pool weights by log-loss on the held-out examples, and the gate they nearly all pass."""
-    kept = np.flatnonzero(~held)
-    seen = np.unique(labels[kept])
-    tested = [n for n in np.flatnonzero(held) if labels[n] in seen]
-    if not tested:
-        return np.array(DEFAULT_POOL[has_linear]), np.array(DEFAULT_GATE), {}
-    renumber = np.searchsorted(seen, labels[kept]).astype(np.int32)
-    rows, texts = [examples[n] for n in kept.tolist()], [counted[n] for n in kept.tolist()]
-    trial = Model(_experts(rows, projects[seen], renumber, texts, has_linear and len(seen) > 1))
-    said, known = _ask(trial, [counted[n] for n in tested])
-    gate = np.array(np.quantile(known, GATE_QUANTILE))
-    if len(tested) < FEWEST_HELD_OUT or len(seen) < 2:
-        return np.array(DEFAULT_POOL[has_linear]), np.minimum(gate, DEFAULT_GATE), {}
-    truth = np.searchsorted(seen, labels[tested])
-    pool = _weights(said, truth, has_linear)
-    return pool, gate, _metrics(said, truth, pool)
+def _tune(batch: _Batch) -> tuple[Doubles, Doubles, dict[str, Any]]:
+    """Choose the pool's weights by log-loss on examples held out, and the gate that they nearly all pass."""
+    told = [answer for held in _parts(len(batch.examples)) for answer in _held_out(batch, held)]
+    defaults = _defaults(batch)
+    if not told:
+        return defaults, np.array(DEFAULT_GATE), {}
+    gate = np.array(np.quantile([said.familiarity for said, _ in told], GATE_QUANTILE))
+    if len(told) < FEWEST_HELD_OUT:
+        return defaults, np.minimum(gate, DEFAULT_GATE), {}
+    experts, truth, absent = _aligned(told)
+    weights = fit_weights(experts, truth, start=defaults, absent=absent)
+    return weights, gate, measured(weights, experts, truth, absent)
 
 
-def _ask(model: Model, counted: list[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what the experts say of each text, shape (n, 3, C), and how familiar it is, shape (n,)."""
-    said, known = [], []
-    for features, counts in counted:
-        values = model.weigh(features, counts)
-        near = model.nearest(features, values)
-        experts, margin = model.experts(features, values, near)
-        said.append(experts)
-        known.append(model.familiarity(near, margin))
-    return np.stack(said), np.array(known)
+def _parts(count: int) -> list[NDArray[np.intp]]:
+    """Return the numbers that are held out together: every example once while there are few, else a fifth of all.
+
+    Which they are follows from the count alone, so the same examples give the same model.
+    """
+    order = np.random.default_rng(count).permutation(count)
+    parts = np.array_split(order, PARTS)
+    return [part for part in parts if len(part)] if count < MANY else parts[:1]
 
 
-def _weights(said: NDArray[np.float64], truth: NDArray[Any], has_linear: bool) -> NDArray[np.float64]:
-    start = np.array(DEFAULT_POOL[has_linear])
-    bounds = [(0.0, 5.0 if start[n] else 0.0) for n in range(len(EXPERTS))]
-    best = minimize(_loss, start, args=(said, truth), bounds=bounds, method="L-BFGS-B")
-    return np.asarray(best.x)
+def _held_out(batch: _Batch, held: NDArray[np.intp]) -> list[tuple[Said, int]]:
+    """Return what experts that know only the others say of the held-out examples, and which place is true."""
+    kept = batch.of(np.setdiff1d(np.arange(len(batch.examples)), held))
+    if len(kept.projects) < 2:
+        return []
+    trial = Model(_experts(kept))
+    memory, places = Memory(trial), {name: n for n, name in enumerate(trial.projects)}
+    asked = [batch.examples[n] for n in held.tolist() if str(batch.examples[n].project) in places]
+    return [(memory.ask(trial, example.reading), places[str(example.project)]) for example in asked]
 
 
-def _pooled(weights: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
-    scores = np.einsum("e,nec->nc", weights, said)
-    scores = scores - scores.max(axis=1, keepdims=True)
-    shares = np.exp(scores)
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-
-def _loss(weights: NDArray[np.float64], said: NDArray[np.float64], truth: NDArray[Any]) -> float:
-    shares = _pooled(weights, said)[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(shares, 1e-12)).mean())
-
-
-def _metrics(said: NDArray[np.float64], truth: NDArray[Any], pool: NDArray[np.float64]) -> dict[str, Any]:
-    shares = _pooled(pool, said)
-    sure, right = shares.max(axis=1), shares.argmax(axis=1) == truth
-    return {
-        "held_out": len(truth), "accuracy": round(float(right.mean()), 4),
-        "ece": round(calibration_error(sure, right), 4),
-        "pool": dict(zip(EXPERTS, np.round(pool, 4).tolist(), strict=True)),
-        "temperature": round(1 / max(float(pool.sum()), 1e-9), 4),
-    }  # fmt: skip
+def _aligned(told: list[tuple[Said, int]]) -> tuple[Doubles, NDArray[np.intp], Doubles]:
+    """Return what was said (n, E, P), the truth (n,), and −60 for a place that a part did not know (n, P), else 0."""
+    widest = max(len(said.places) for said, _ in told)
+    experts, absent = np.zeros((len(told), len(EXPERTS), widest)), np.full((len(told), widest), -60.0)
+    for n, (said, _) in enumerate(told):
+        experts[n, :, : len(said.places)] = said.experts
+        absent[n, : len(said.places)] = 0.0
+    return experts, np.array([place for _, place in told], np.intp), absent

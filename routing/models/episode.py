@@ -83,6 +83,7 @@ class EpisodeJudgement(Timestamped, Versioned):
     )
     judged_by = models.CharField(max_length=200)
     judged_at = models.DateTimeField()
+    weighed_at = models.DateTimeField(null=True, help_text="When its vote was last found right or wrong.")
 
     objects = JudgementQuerySet.as_manager()
 
@@ -91,7 +92,10 @@ class EpisodeJudgement(Timestamped, Versioned):
         constraints = [
             models.CheckConstraint(name="judgement_reliability_is_a_share", condition=Q(reliability__range=(0, 1))),
         ]
-        indexes = [models.Index(name="idx_judgements_updated_at", fields=["updated_at"])]
+        indexes = [
+            models.Index(name="idx_judgements_updated_at", fields=["updated_at"]),
+            models.Index(name="idx_judgements_weighed_at", fields=["weighed_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.episode}: {self.right_project or 'wrong'}"

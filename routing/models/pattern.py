@@ -77,3 +77,32 @@ class Pattern(Timestamped, Versioned):
             errors["target_project"] = "Name the project or the instance that such tasks go to."
         if errors:
             raise ValidationError(errors)
+
+
+class PatternEvidence(Timestamped):
+    """How often a pattern held in one window of what one source saw; sources are never added up.
+
+    `older` is the part of the episodes that patterns are searched in, `newer` the part that was held out.
+    """
+
+    class Window(models.TextChoices):
+        """Which part of the episodes."""
+
+        OLDER = "older"
+        NEWER = "newer"
+
+    pattern = models.ForeignKey(Pattern, models.CASCADE, related_name="evidence")
+    source = models.CharField(max_length=100)
+    window = models.CharField(max_length=20, choices=Window.choices)
+    successes = models.PositiveIntegerField()
+    failures = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "pattern_evidence"
+        verbose_name_plural = "pattern evidence"
+        constraints = [
+            models.UniqueConstraint(name="one_evidence_per_source_and_window", fields=["pattern", "source", "window"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.window}: {self.successes} of {self.successes + self.failures}"

@@ -55,8 +55,8 @@ def check_weights(values: object) -> None:
     if not isinstance(values, dict):
         raise ValidationError('Send an object like {"workload": 0.5}.')
     for name, value in values.items():
-        if name not in {"capability", "workload", "velocity", "boost", "learned"}:
-            raise wrong(f"There is no factor {name!r}: use capability, workload, velocity, boost, learned.")
+        if name not in {"capability", "workload", "velocity", "boost", "learned", "pattern"}:
+            raise wrong(f"There is no factor {name!r}: use capability, workload, velocity, boost, learned, pattern.")
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 5:
             raise wrong(f"The weight of {name} is a number from 0 to 5.")
 

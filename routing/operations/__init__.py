@@ -2,9 +2,16 @@
 
 from routing.embedding import EmbeddingFailed, get_embedder
 from routing.embedding.fetch import fetch_model
+from routing.operations.attention import reset_attention
 from routing.operations.backtests import backtest_version, why_untested
 from routing.operations.calibrating import calibrate_if_due, fit_curves
 from routing.operations.chains import chain_of
+from routing.operations.consolidating import (
+    AlreadyConsolidating,
+    consolidate,
+    consolidate_wanted,
+    request_consolidation,
+)
 from routing.operations.deciding import (
     Dossier,
     assign_task,
@@ -28,7 +35,7 @@ from routing.operations.hops import (
     reject_delegation,
     settle_delegations,
 )
-from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
+from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due, rename_lessons
 from routing.operations.life import activate_version, load_policy, roll_back, start_shadow, stop_shadow
 from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
@@ -46,11 +53,13 @@ from routing.operations.policies import (
 from routing.operations.proposals import ProposalSettled, accept_proposal, dismiss_proposal, propose_rules
 from routing.operations.question import embed_question
 from routing.operations.shadows import report_shadow
+from routing.operations.skills import proven_by
 from routing.operations.usage import record_usage
 
 __all__ = [
     "CONSUMER",
     "HOUSE",
+    "AlreadyConsolidating",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",
@@ -74,6 +83,8 @@ __all__ = [
     "close_hops",
     "compare_versions",
     "complete_delegation",
+    "consolidate",
+    "consolidate_wanted",
     "create_pattern",
     "create_policy",
     "create_version",
@@ -97,13 +108,17 @@ __all__ = [
     "look_out",
     "open_dossier",
     "propose_rules",
+    "proven_by",
     "read_policy",
     "record_imported",
     "record_usage",
     "refit",
     "refit_if_due",
     "reject_delegation",
+    "rename_lessons",
     "report_shadow",
+    "request_consolidation",
+    "reset_attention",
     "roll_back",
     "route_task",
     "route_waiting",

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from hopper.common.errors import Invalid
+from hopper.common.errors import BROKEN_ROW, Invalid
 from routing.models import Backtest, Episode, PolicyVersion
 from routing.operations.loading import view_of
 from routing.policy.replay import as_seen, replay
@@ -47,13 +47,12 @@ def compare_policies(
     before = readable(baseline) if baseline else PolicyView()
     tally, textless, skipped = Tally(), 0, 0
     for episode in _newest(newest, since):
-        record = episode.decision_factors
-        task = as_seen(record, episode.task.description) if episode.task else None
-        was, now = replay(record, before, task), replay(record, view, task)
-        if was is None or now is None:
+        again = _decide_again(episode, before, view)
+        if again is None:
             skipped += 1
             continue
-        textless += task is None
+        was, now, knows_text = again
+        textless += not knows_text
         tally.add(place_of(was), place_of(now), _known(episode), example=_example(episode, was, now))
     asked = {"newest": newest, "since": since.isoformat() if since else None}
     return {**asked, "skipped": skipped, "textless": textless, **tally.as_dict()}
@@ -104,6 +103,17 @@ def _newest(newest: int, since: datetime | None) -> Iterator[Episode]:
         yield from batch
         newest -= len(batch) or newest
         last = batch[-1] if batch else None
+
+
+def _decide_again(episode: Episode, before: PolicyView, view: PolicyView) -> tuple[Choice, Choice, bool] | None:
+    """Return both choices, and whether the text is still known; None if the record cannot be decided again."""
+    record = episode.decision_factors
+    try:
+        task = as_seen(record, episode.task.description) if episode.task else None
+        was, now = replay(record, before, task), replay(record, view, task)
+    except BROKEN_ROW:  # of another age or by another hand: one such row does not stop a report
+        return None
+    return (was, now, task is not None) if was and now else None
 
 
 def _known(episode: Episode) -> Known:

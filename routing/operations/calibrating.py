@@ -9,7 +9,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Max, Q
 
-from routing.learning.calibration import Judged, Observation, calibration_error, fit_curve
+from routing.learning.calibration import Judged, Observation, fit_curve
+from routing.learning.pool import calibration_error
 from routing.models import Episode, EpisodeJudgement, LearnedState
 from routing.operations.gates import CALIBRATION, HOUSE, Gates, read_gates
 from routing.policy.calibration import SAME, Curve

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from routing.learning.memory import Memory
 from routing.operations import loading
+from routing.operations.reading import meaning_of
 from routing.policy.decide import decide
 from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
-from routing.strategies import Boost, Capability, Learned, Velocity, Workload
+from routing.strategies import Boost, Capability, Learned, Patterns, Velocity, Workload
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,22 @@ class Dossier:
     def memory(self) -> Memory:
         return self.knowledge.memory
 
-    @property
-    def strategies(self) -> Sequence[Strategy]:
+    def strategies(self, view: TaskView) -> Sequence[Strategy]:
+        """Return the factors; what the task means is read here, where the model has learned meanings."""
+        meaning = meaning_of(view, encoder=self.memory.encoder)
         return (
-            Capability(use_mentions=not self.memory.is_fitted), Learned(self.memory), Workload(self.workload),
-            Velocity(), Boost(),
+            Capability(use_mentions=not self.memory.is_fitted, proven=self.knowledge.proven),
+            Learned(self.memory, meaning), Workload(self.workload), Velocity(), Boost(),
         )  # fmt: skip
 
     def decide(self, view: TaskView) -> tuple[Choice, float]:
         """Return the choice and the milliseconds it took; of equals the one whose turn is longest ago goes first."""
         begun = time.perf_counter()
-        choice = decide(view, self.knowledge.roster, self.policy, self.strategies)
+        patterns = Patterns(self.knowledge.patterns.matching(view))
+        case = view, self.knowledge.roster, self.policy, (*self.strategies(view), patterns)
+        choice = decide(*case, quarantined=patterns.quarantined)
         if choice.is_routed and len(choice.tied) > 1:
-            order = loading.last_chosen(choice.tied)
-            choice = decide(view, self.knowledge.roster, self.policy, self.strategies, order=order)
+            choice = decide(*case, quarantined=patterns.quarantined, order=loading.last_chosen(choice.tied))
         return choice, (time.perf_counter() - begun) * 1000
 
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from routing.operations.dossier import Dossier
+from routing.operations.remembering import STATE
 from routing.policy.types import Choice, Ranked, TaskView
 
 SHOWN_TO_PEOPLE = 3
-LEXICAL = "lexical"
 
 
 def evidence_of(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: float) -> dict[str, Any]:
@@ -14,7 +14,10 @@ def evidence_of(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: 
     return {
         "input": view.as_seen(),
         "policy": {"id": dossier.policy.id, "number": dossier.policy.number},
-        "model": {"kind": LEXICAL, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons)},
+        "model": {
+            "kind": STATE, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons),
+            "encoder": dossier.memory.encoder,
+        },
         "candidates": [_weighed(place) for place in choice.ranked],
         "filtered": dict(choice.filtered),
         "threshold": choice.threshold,

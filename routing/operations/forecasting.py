@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
-from routing.learning.calibration import Judged, Observation, calibration_error, reliability
+from routing.learning.calibration import Judged, Observation, reliability
+from routing.learning.pool import calibration_error
 from routing.models import EpisodeJudgement, LearnedState
 from routing.operations.calibrating import observe, stand_for
 from routing.operations.gates import CALIBRATION, HOUSE, read_gates

@@ -6,23 +6,28 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Case, F, Max, Q, When
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from hopper.common.db.graph import graph_lock
 from routing.learning.memory import LONGEST_TAIL
+from routing.learning.pool import EXPERTS
 from routing.models import Decision, Episode, EpisodeJudgement, LearnedState
 from routing.models.decision import DecidedBy
-from routing.operations.loading import LEXICAL
-from routing.policy.types import text_of
+from routing.operations.attention import weigh_attention, weigh_attention_if_due
+from routing.operations.reading import current_encoder
+from routing.operations.remembering import STATE, lesson_of
 from tasks.models import Task
 
 log = logging.getLogger(__name__)
 
+RIGHT, OVERTURNED = 0.1, 0.6  # added to and multiplied with the reliability of a vote (routing.md 4)
 NEWEST = 20_000  # examples in process; beyond that pgvector answers (routing.md 4)
 FEWEST = 20  # before this many confirmed episodes the lessons themselves are enough
 GROWTH = 0.25
 KEPT_STATES = 3
+FORMER = "lexical"  # the kind of states that were fitted to words alone
 BATCH = 500
 
 
@@ -33,7 +38,8 @@ def judge_episode(
 ) -> EpisodeJudgement:  # fmt: skip
     """Remember where the episode's task truly belonged, or (None) that this is unknown; the newest word counts.
 
-    The episode's own outcome is set by the first judgement and never again.
+    `success` tells a verdict on the decision from a lesson that is taken back: the neighbours that voted are trusted
+    more or less by it. The episode's own outcome is set by the first verdict and never again.
     """
     graph_lock("lessons")  # one at a time, so that a later commit has a later time and no reader misses a lesson
     now = now or timezone.now()
@@ -42,14 +48,32 @@ def judge_episode(
         defaults={"right_project": right_project, "reliability": reliability, "judged_by": judged_by,
                   "signal": signal, "judged_at": now, "updated_at": now},
     )  # fmt: skip
+    is_news = created or judgement.right_project != right_project
     if not created:
         judgement.right_project, judgement.reliability, judgement.signal = right_project, reliability, signal
         judgement.judged_by, judgement.judged_at, judgement.updated_at = judged_by, now, now
         judgement.version += 1
         judgement.save()
+    if success is not None and is_news:
+        _weigh_voters(episode, right_project, now)
     if success is not None:
         Episode.objects.filter(pk=episode.pk, outcome_success=None).update(outcome_success=success, completed_at=now)
     return judgement
+
+
+def _weigh_voters(episode: Episode, right: str | None, now: datetime) -> None:
+    """Trust the neighbours that voted for the true place more and the others less.
+
+    Where the truth is unknown, those that voted for the place that was wrong are trusted less.
+    """
+    voters = [near["episode"] for near in episode.decision_factors.get("neighbours", ())]
+    told = EpisodeJudgement.objects.filter(pk__in=voters, right_project__isnull=False)
+    less = F("reliability") * OVERTURNED
+    if right is not None:
+        more = When(right_project=right, then=Least(F("reliability") + RIGHT, 1.0))
+        told.update(reliability=Case(more, default=less), weighed_at=now)
+    elif episode.chosen_project:
+        told.filter(right_project=episode.chosen_project).update(reliability=less, weighed_at=now)
 
 
 @transaction.atomic
@@ -92,14 +116,18 @@ def record_imported(*, tasks: Sequence[Task], actor: str, now: datetime | None =
 def refit_if_due() -> LearnedState | None:
     """Fit anew when a quarter as many lessons as the last fit knew are new or have changed since it.
 
-    It is due before the lessons since the fit outgrow what a process holds of them.
+    It is due before the lessons since the fit outgrow what a process holds of them, and once another encoder is
+    configured. Between two fits the attention alone is weighed anew.
     """
-    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values_list("metrics", flat=True).first()
+    newest = LearnedState.objects.filter(kind=STATE).order_by("-number").values_list("metrics", flat=True).first()
     if newest is None:
         return refit() if EpisodeJudgement.objects.confirmed().count() >= FEWEST else None
     since = datetime.fromisoformat(newest["judged_until"])
     enough = min(max(FEWEST, newest["examples"] * GROWTH), LONGEST_TAIL)
-    return refit() if EpisodeJudgement.objects.changed_after(since).count() >= enough else None
+    if newest["encoder"] != current_encoder() or EpisodeJudgement.objects.changed_after(since).count() >= enough:
+        return refit()
+    weigh_attention_if_due()
+    return None
 
 
 def refit() -> LearnedState | None:
@@ -107,38 +135,50 @@ def refit() -> LearnedState | None:
 
     Decisions go on with the last state meanwhile. Of two fits at once the first to finish is kept.
     """
-    until = EpisodeJudgement.objects.aggregate(until=Max("updated_at"))["until"]
-    judgements = list(EpisodeJudgement.objects.confirmed().with_text().order_by("-updated_at", "-pk")[:NEWEST])[::-1]
-    if not judgements:
+    judged = EpisodeJudgement.objects.aggregate(until=Max("updated_at"), weighed=Max("weighed_at"))
+    encoder = current_encoder()
+    rows = EpisodeJudgement.objects.confirmed()
+    rows = rows.with_meaning() if encoder else rows.with_text()
+    lessons = [lesson_of(row, encoder) for row in rows.order_by("-updated_at", "-pk")[:NEWEST]][::-1]
+    if not lessons:
         return None
-    from routing.learning.fit import Example, fit  # scikit-learn: only where it is needed
+    from routing.learning.fit import fit  # scikit-learn: only where it is needed
 
     number = _last_number() + 1
-    examples = [
-        Example(_text(task), right, judged.reliability, judged.pk)
-        for judged in judgements
-        if (task := judged.episode.task) and (right := judged.right_project)
-    ]
-    arrays, metrics = fit(examples)
-    metrics["judged_until"] = until.isoformat()
+    arrays, metrics = fit(lessons, encoder=encoder)
+    metrics["judged_until"] = judged["until"].isoformat()
+    metrics["weighed_until"] = judged["weighed"].isoformat() if judged["weighed"] else None
+    metrics["weights"] = dict(zip(EXPERTS, arrays.pool.tolist(), strict=True))
     return _keep(number, arrays.to_bytes(), metrics)
 
 
-def _text(task: Task) -> str:
-    return text_of(task.title, task.description, task.tags)
-
-
 def _last_number() -> int:
-    newest = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").values_list("number", flat=True).first()
+    newest = LearnedState.objects.filter(kind=STATE).order_by("-number").values_list("number", flat=True).first()
     return newest or 0
 
 
 def _keep(number: int, arrays: bytes, metrics: dict[str, Any]) -> LearnedState | None:
     try:
         with transaction.atomic():
-            state = LearnedState.objects.create(kind=LEXICAL, number=number, arrays=arrays, metrics=metrics)
+            state = LearnedState.objects.create(kind=STATE, number=number, arrays=arrays, metrics=metrics)
+            weigh_attention(by=f"fit {number}")
     except IntegrityError:
         log.info("Another process has fitted state %s already; this fit is dropped.", number)
         return None
-    LearnedState.objects.filter(kind=LEXICAL, number__lte=number - KEPT_STATES).delete()
+    old = Q(kind=STATE, number__lte=number - KEPT_STATES) | Q(kind=FORMER)
+    LearnedState.objects.filter(old).delete()
     return state
+
+
+def rename_lessons(*, before: str, after: str) -> int:
+    """Move what was learned of a project to another name, as after a rename or a merge; return how many lessons.
+
+    The learned factor is fitted anew, since the last fit knows the name of before.
+    """
+    with transaction.atomic():
+        graph_lock("lessons")
+        Episode.objects.filter(chosen_project=before).update(chosen_project=after)
+        moved = EpisodeJudgement.objects.filter(right_project=before).update(right_project=after)
+    if moved:
+        refit()
+    return moved

@@ -93,19 +93,21 @@ def stop_shadow(*, version: PolicyVersion, actor: str) -> PolicyVersion:
     return _leave_shadow(version, actor) if version.state == State.SHADOW else version
 
 
-@transaction.atomic
 def load_policy(*, name: str, content: Any, actor: str, activate: bool = True) -> PolicyVersion:
     """Make a new version from the content of a policy file, backtest it and, unless told otherwise, put it in force.
 
-    `content` is a list of rules, or an object with `rules`, `weights` and `thresholds`.
+    `content` is a list of rules, or an object with `rules`, `weights` and `thresholds`. The backtest takes its time
+    outside of any transaction, so a draft is left if somebody else activates a version meanwhile.
 
     :raises Invalid: naming each rule, weight or threshold that is wrong
+    :raises BacktestNeeded: if another version came into force meanwhile
     """
     content = {"rules": content} if isinstance(content, list) else content
     if not isinstance(content, dict) or set(content) - {"rules", "weights", "thresholds"}:
         raise Invalid({"rules": [SHAPE]})
-    policy = Policy.objects.filter(name=name).first() or create_policy(name=name, actor=actor)
-    version = create_version(policy=policy, actor=actor, **content)
+    with transaction.atomic():
+        policy = Policy.objects.filter(name=name).first() or create_policy(name=name, actor=actor)
+        version = create_version(policy=policy, actor=actor, **content)
     if not activate:
         return version
     backtest_version(version=version, actor=actor)

@@ -15,14 +15,17 @@ from hopper.common.durations import read_duration
 from hopper.common.errors import BROKEN_ROW
 from instances.models import Instance
 from projects.models import Project
-from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
-from routing.learning.model import Arrays, Model
-from routing.models import Decision, EpisodeJudgement, LearnedState, PolicyVersion
+from routing.learning.memory import Memory
+from routing.models import Decision, PolicyVersion
 from routing.operations.gates import Gates, read_gates
+from routing.operations.patterns import read_patterns
+from routing.operations.remembering import STATE, Learned, catch_up, read_attention, read_model
+from routing.operations.skills import read_skills
 from routing.policy.calibration import ANY
 from routing.policy.rules import RuleBook, read_rules
-from routing.policy.types import Candidate, Door, Roster, TaskView, text_of
+from routing.policy.types import Candidate, Door, Roster, TaskView
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
+from routing.strategies import PatternBook, Proven
 from tasks.models import Task
 
 log = logging.getLogger(__name__)
@@ -30,23 +33,23 @@ log = logging.getLogger(__name__)
 SECONDS_A_DAY = 86_400
 SECONDS_AN_HOUR = 3_600
 EPOCH = datetime.fromtimestamp(0, UTC)  # a door is told the hour when a task comes
-LEXICAL = "lexical"
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
     "SELECT MAX(number) FROM learned_states WHERE kind = 'calibration'",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'shadow'",
-    "SELECT MAX(number) FROM learned_states WHERE kind = 'lexical'",
+    f"SELECT MAX(number) FROM learned_states WHERE kind = '{STATE}'",  # noqa: S608 - a constant of ours
     "SELECT MAX(updated_at) FROM episode_judgements",
+    "SELECT MAX(weighed_at) FROM episode_judgements",
+    "SELECT MAX(weighed_at) FROM attention_weights",
+    "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM routing_patterns WHERE is_active",
+    "SELECT MAX(number) FROM learned_states WHERE kind = 'skills'",
 )
-COLUMNS = (
-    *["places"] * 7,
-    *["policy"] * 2,
-    *["challenger"] * 2,
-    "model",
-    "lessons",
-)  # what each column of the answers speaks of
+COLUMNS = (  # what each column of the answers speaks of
+    *["places"] * 7, *["policy"] * 2, *["challenger"] * 2, "model", *["lessons"] * 2, "attention", *["patterns"] * 3,
+    "skills",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Knowledge:
     policy: PolicyView = field(default_factory=PolicyView)
     challenger: PolicyView | None = None
     memory: Memory = field(default_factory=Memory)
+    patterns: PatternBook = field(default_factory=PatternBook)
+    proven: Proven = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class _Kept:
 
     knowledge: Knowledge = field(default_factory=Knowledge)
     stamps: tuple[Any, ...] = (None,) * len(COLUMNS)
-    learned_until: datetime | None = None
+    learned: Learned = field(default_factory=Learned)
 
 
 _kept = _Kept()
@@ -91,7 +96,7 @@ def load_knowledge() -> Knowledge:
 
 
 def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept:
-    knowledge, until = kept.knowledge, kept.learned_until
+    knowledge, learned = kept.knowledge, kept.learned
     if "places" in changed:
         roster, places = _read_places()
         knowledge = replace(knowledge, roster=roster, places=places)
@@ -100,10 +105,16 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
     if "challenger" in changed:
         knowledge = replace(knowledge, challenger=_read_challenger())
     if changed & {"model", "lessons"}:
-        memory, until = _read_model() if "model" in changed else (knowledge.memory, until)
-        memory, until = _learn(memory, until)
-        knowledge = replace(knowledge, memory=memory)
-    return _Kept(knowledge, stamps, until)
+        learned = catch_up(read_model() if "model" in changed else learned)
+    if changed & {"model", "lessons", "attention"}:
+        attention = read_attention() if changed & {"model", "attention"} else learned.memory.attention
+        learned = replace(learned, memory=replace(learned.memory, attention=attention))
+        knowledge = replace(knowledge, memory=learned.memory)
+    if "patterns" in changed:
+        knowledge = replace(knowledge, patterns=read_patterns())
+    if "skills" in changed:
+        knowledge = replace(knowledge, proven=read_skills())
+    return _Kept(knowledge, stamps, learned)
 
 
 def _read_places() -> tuple[Roster, dict[str, Project]]:
@@ -176,33 +187,6 @@ def view_of(version: PolicyVersion) -> PolicyView:
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
         threshold=version.thresholds.get(ANY, DEFAULT_THRESHOLD), thresholds=version.thresholds,
         explore=version.thresholds.get("explore", 0.0),
-    )  # fmt: skip
-
-
-def _read_model() -> tuple[Memory, datetime | None]:
-    """Return the newest fitted model, and the moment until which it knows every lesson."""
-    state = LearnedState.objects.filter(kind=LEXICAL).order_by("-number").first()
-    if state is None:
-        return Memory(), None
-    model = Model(Arrays.from_bytes(bytes(state.arrays)))
-    return Memory(model, state.number), datetime.fromisoformat(state.metrics["judged_until"])
-
-
-def _learn(memory: Memory, until: datetime | None) -> tuple[Memory, datetime | None]:
-    """Let the memory learn what came after the moment; return it with the moment of the last lesson."""
-    lessons = EpisodeJudgement.objects.with_text()
-    lessons = lessons.changed_after(until) if until else lessons
-    fresh = list(lessons.order_by("-updated_at", "-pk")[:LONGEST_TAIL])[::-1]
-    if not fresh:
-        return memory, until
-    return memory.learn(_lesson(judgement) for judgement in fresh), fresh[-1].updated_at
-
-
-def _lesson(judgement: EpisodeJudgement) -> Lesson:
-    task = judgement.episode.task
-    return Lesson.of(
-        episode=judgement.pk, text=text_of(task.title, task.description, task.tags) if task else "",
-        project=judgement.right_project if task else None, reliability=judgement.reliability,
     )  # fmt: skip
 
 

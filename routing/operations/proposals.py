@@ -16,7 +16,9 @@ from routing.operations.policies import State, change_version, create_policy, cr
 from routing.policy.rules import read_rules
 
 POLICY = "Learned rules"  # where no policy is in force
-FEWEST = 0.5  # a rule that is right less often than this is none
+FEWEST = 0.5  # what holds less often than this makes no rule
+MOST_AT_ONCE = 10  # in a night, the surest first: each is tried on this many decisions
+TRIED_ON = 500
 
 
 class ProposalSettled(HopperError):
@@ -26,13 +28,13 @@ class ProposalSettled(HopperError):
 
 
 def propose_rules(*, actor: str = log.HOPPER) -> list[Proposal]:
-    """Propose a rule for each active learned pattern that was not proposed before; forget those of patterns now off."""
+    """Propose a rule for active learned patterns that had none, ten at most; forget those of patterns now off."""
     Proposal.objects.open().filter(pattern__is_active=False).delete()
     active = PolicyVersion.objects.in_force().first()
     known = set(Proposal.objects.values_list("rule_hash", flat=True))
-    made = []
-    for pattern in Pattern.objects.active().learned().order_by("-confidence", "pk"):
-        rule = rule_of(pattern)
+    made: list[Proposal] = []
+    for pattern in Pattern.objects.active().learned().filter(confidence__gt=FEWEST).order_by("-confidence", "pk"):
+        rule = rule_of(pattern) if len(made) < MOST_AT_ONCE else None
         if rule and (digest := _hash(rule)) not in known and _is_usable(rule):
             known.add(digest)
             made.append(_propose(pattern, rule, digest, active, actor))
@@ -81,7 +83,7 @@ def dismiss_proposal(*, proposal: Proposal, actor: str) -> Proposal:
 def _propose(pattern: Pattern, rule: dict[str, Any], digest: str, active: PolicyVersion | None, actor: str) -> Proposal:
     content = active.content if active else {"rules": [], "weights": {}, "thresholds": {}}
     tried = PolicyVersion(**{**content, "rules": [*content["rules"], rule]})
-    report = compare_policies(view=readable(tried), baseline=active)
+    report = compare_policies(view=readable(tried), baseline=active, newest=TRIED_ON)
     proposal = Proposal(pattern=pattern, rule=rule, rule_hash=digest, report=report)
     return log.create_row(proposal, kind="proposal.made", actor=actor)
 
@@ -112,12 +114,12 @@ def _settle(proposal: Proposal, state: str, actor: str) -> Proposal:
 
 
 def _is_usable(rule: dict[str, Any]) -> bool:
-    """Tell whether the rule can be read, is right more often than not, and its project is there."""
+    """Tell whether the rule can be read and its project is there."""
     try:
         read_rules([rule])
     except ValidationError:
         return False
-    return rule.get("weight", 1) > FEWEST and Project.objects.filter(pk=rule["project"]).exists()
+    return Project.objects.filter(pk=rule["project"]).exists()
 
 
 def _hash(rule: dict[str, Any]) -> str:

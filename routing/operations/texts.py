@@ -3,10 +3,11 @@
 import hashlib
 
 from routing.models import Pattern
+from routing.policy.types import TaskView
 from tasks.models import Task
 
 
-def text_of_task(task: Task) -> str:
+def text_of_task(task: Task | TaskView) -> str:
     """Return what is embedded of a task: title, description and tags, each on a line."""
     return "\n".join([task.title, task.description or "", f"Tags: {', '.join(task.tags)}" if task.tags else ""]).strip()
 

@@ -13,6 +13,7 @@ from routing.policy.types import Choice, Ranked
 
 SHOWN = 20
 FORBIDDEN_SHOWN = 5
+LEADERS = {"capability": "capability", "learned": "learned", "pattern": "learned"}  # who a factor decides for
 DIGITS = 9  # shares that differ by less are equal
 
 
@@ -98,9 +99,10 @@ def _leader(case: Case, numbers: Sequence[int]) -> str:
         return "rules"
     leads = {"capability": 0.0}
     for say in case.says:
-        if say.factor in ("capability", "learned"):
+        if name := LEADERS.get(say.factor):
             rival = say.odds[numbers[1]] if len(numbers) > 1 else 0.0
-            leads[say.factor] = case.policy.weight(say.factor) * float(say.odds[numbers[0]] - rival)
+            lead = case.policy.weight(say.factor) * float(say.odds[numbers[0]] - rival)
+            leads[name] = leads.get(name, 0.0) + lead
     return max(leads, key=lambda name: leads[name])
 
 
@@ -125,6 +127,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "review": case.verdict.review,
         "changed_by": list(case.verdict.changed_by),
         "neighbours": list(said.neighbours) if said else [],
+        "experts": dict(said.experts) if said else {},
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
         "gates": {place.instance or "": place.gate.as_dict() for place in best if place.gate != OPEN},
         "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),

@@ -12,14 +12,17 @@ from routing.policy.view import PolicyView
 
 def decide(
     task: TaskView, roster: Roster, policy: PolicyView, strategies: Sequence[Strategy],
-    *, order: Mapping[str, float] | None = None,
+    *, order: Mapping[str, float] | None = None, quarantined: Mapping[str, str] | None = None,
 ) -> Choice:  # fmt: skip
-    """Choose a destination for the task, or refuse to guess; of equals the first in `order` goes first."""
+    """Choose a destination for the task, or refuse to guess; of equals the first in `order` goes first.
+
+    `quarantined` says why some projects are kept away from such tasks.
+    """
     if task.project or task.instance:
         return _explicit(task, roster)
     verdict = policy.book.judge(task)
     task = verdict.changes.made_to(task)
-    filtered = filter_candidates(task, roster, verdict)
+    filtered = filter_candidates(task, roster, verdict, quarantined)
     if not filtered.kept.any():
         return _nobody(filtered, policy, verdict)
     says = [say for strategy in strategies if (say := strategy.weigh(task, roster))]

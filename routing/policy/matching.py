@@ -1,5 +1,6 @@
 """Hard filters: who cannot have a task at all, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +25,13 @@ class Filtered:
     removed: dict[str, str]
 
 
-def filter_candidates(task: TaskView, roster: Roster, verdict: Verdict) -> Filtered:
-    """Remove whoever may not or cannot have the task; the counts say how many fell to which filter."""
+def filter_candidates(
+    task: TaskView, roster: Roster, verdict: Verdict, quarantined: Mapping[str, str] | None = None
+) -> Filtered:
+    """Remove whoever may not or cannot have the task; the counts say how many fell to which filter.
+
+    `quarantined` says why some projects are kept away from such tasks.
+    """
     kept = np.ones(len(roster), bool)
     counts: dict[str, int] = {}
     removed: dict[str, str] = {}
@@ -46,9 +52,10 @@ def filter_candidates(task: TaskView, roster: Roster, verdict: Verdict) -> Filte
     if task.executor_preference:
         remove(roster.executors != task.executor_preference, f"is no {task.executor_preference}")
     remove(roster.capacity == 0, "has no capacity")
-    for project in task.passed_over:
+    passed_over = dict.fromkeys(task.passed_over, "had it before and did not get to it")
+    for project, why in {**(quarantined or {}), **passed_over}.items():
         if project in roster.index:
-            remove(_only(roster, roster.index[project]), "had it before and did not get to it")
+            remove(_only(roster, roster.index[project]), why)
     unfit = np.zeros(len(roster), bool)
     for skill, level in task.required.items():
         lacking = roster.levels.get(skill, np.zeros(len(roster), np.int8)) < level

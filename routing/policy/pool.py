@@ -28,6 +28,7 @@ class LearnedSay(Say):
     outside: float = 0.0
     is_known: bool = True
     neighbours: tuple[dict[str, Any], ...] = ()
+    experts: Mapping[str, Any] = field(default_factory=dict)
 
     def elsewhere(self, filtered: Filtered) -> float:
         """Return the mass of other places; that of an unfit candidate is dropped: the task cannot be its."""

@@ -112,7 +112,7 @@ def _learned(evidence: Mapping[str, Any], names: list[str], says: dict[str, Any]
     told = evidence["learned"]
     return LearnedSay(
         **says, outside=told["outside"] - float(says["scores"][then].sum()), is_known=told["known"],
-        neighbours=tuple(evidence["neighbours"]),
+        neighbours=tuple(evidence["neighbours"]), experts=evidence.get("experts", {}),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from routing.policy.calibration import Gate
 from routing.policy.rules import RuleBook
 
 DEFAULT_THRESHOLD = 0.6
-DEFAULT_WEIGHTS = {"capability": 1.0, "workload": 0.5, "velocity": 0.5, "boost": 0.5, "learned": 1.0}
+DEFAULT_WEIGHTS = {"capability": 1.0, "workload": 0.5, "velocity": 0.5, "boost": 0.5, "learned": 1.0, "pattern": 0.5}
 
 
 @dataclass(frozen=True)

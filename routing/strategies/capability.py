@@ -1,23 +1,33 @@
 """What a destination can do, and what it says of itself."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from routing.learning.bounds import log_odds, lower_bound, upper_bound
 from routing.policy.conditions import Seen
 from routing.policy.types import Roster, Say, TaskView
 
 SURE = math.log(9)  # a full match alone: nine to one
 MENTION = 0.45  # one word that a project describes itself with: better than even against one rival
 HIGHEST_LEVEL = 5
+EVEN = 0.5
+
+Proven = Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 @dataclass(frozen=True)
 class Capability:
-    """Fit of the required skills; while nothing has been learned, also the words a project describes itself with."""
+    """Fit of the required skills; while nothing has been learned, also the words a project describes itself with.
+
+    `proven` is how often a project did well and badly, by skill and project: where the bounds of that are clear, it
+    shifts the odds. The claimed level alone decides who may have the task.
+    """
 
     use_mentions: bool = True
+    proven: Proven = field(default_factory=dict)
 
     def weigh(self, task: TaskView, roster: Roster) -> Say | None:
         fit = self._fit(task, roster)
@@ -25,7 +35,8 @@ class Capability:
         told = np.zeros(len(roster))
         for number, found in words.items():
             told[number] = 1 - (1 - MENTION) ** len(found)
-        if not fit.any() and not told.any():
+        shown = self._shown(task, roster)
+        if not fit.any() and not told.any() and not shown:
             return None
 
         def reason(number: int) -> str | None:
@@ -35,10 +46,27 @@ class Capability:
                 parts.append("can do " + ", ".join(f"{skill} (level {levels[skill]})" for skill in task.required))
             if number in words:
                 parts.append("describes itself with " + ", ".join(sorted(words[number])[:4]))
+            if number in shown:
+                parts.append(shown[number].text)
             return " and ".join(parts) or None
 
         scores = 1 - (1 - fit) * (1 - told)
-        return Say("capability", scores, SURE * fit - np.log1p(-told) * 2, reason)
+        odds = SURE * fit - np.log1p(-told) * 2
+        for number, outcome in shown.items():
+            odds[number] += outcome.shift
+            scores[number] = outcome.adjusted(scores[number])
+        return Say("capability", scores, odds, reason)
+
+    def _shown(self, task: TaskView, roster: Roster) -> "dict[int, Outcome]":
+        """Return what each candidate has shown in the weakest of the skills that the task names."""
+        found: dict[int, Outcome] = {}
+        for skill in sorted({*task.required, *task.tags} & self.proven.keys()):
+            for project, (right, wrong) in self.proven[skill].items():
+                number = roster.index.get(project)
+                if number is not None and (skill in task.required or skill in roster.candidates[number].capabilities):
+                    outcome = Outcome(skill, right, right + wrong)
+                    found[number] = min(outcome, found.get(number, outcome), key=lambda o: lower_bound(o.right, o.all))
+        return {number: outcome for number, outcome in found.items() if outcome.shift}
 
     def _fit(self, task: TaskView, roster: Roster) -> np.ndarray:
         """Return 0.5 for levels just met to 1.0 for the highest, averaged over the required skills; 0 without any."""
@@ -57,6 +85,31 @@ class Capability:
             for number in roster.mentions[word]:
                 found.setdefault(number, set()).add(word)
         return found
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How often a candidate did well with a skill; counts are decayed by age."""
+
+    skill: str
+    right: float
+    all: float
+
+    @property
+    def shift(self) -> float:
+        """Log-odds, for it or against it as far as is sure; 0 while it is open."""
+        low, high = lower_bound(self.right, self.all), upper_bound(self.right, self.all)
+        sure = low if low > EVEN else high if high < EVEN else EVEN
+        return float(np.clip(log_odds(sure), -SURE, SURE))
+
+    @property
+    def text(self) -> str:
+        return f"proven in {self.skill}: {self.right:.0f} of {self.all:.0f}"
+
+    def adjusted(self, score: float) -> float:
+        """Return the score that people see: at least what is proven, or less by what is disproven."""
+        low, high = lower_bound(self.right, self.all), upper_bound(self.right, self.all)
+        return max(score, low) if self.shift > 0 else score * 2 * high
 
 
 @dataclass(frozen=True)

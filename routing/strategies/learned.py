@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from routing.learning.features import Reals
 from routing.learning.memory import Memory
 from routing.policy.pool import LearnedSay
 from routing.policy.types import Roster, TaskView
@@ -14,12 +15,16 @@ FLOOR = 1e-3  # shared by all candidates
 
 @dataclass(frozen=True)
 class Learned:
-    """Shares of the learned model over the candidates; a place it never saw keeps a small share, never zero."""
+    """Shares of the learned model over the candidates; a place it never saw keeps a small share, never zero.
+
+    `meaning` is the task's vector, where the model has learned meanings.
+    """
 
     memory: Memory
+    meaning: Reals | None = None
 
     def weigh(self, task: TaskView, roster: Roster) -> LearnedSay | None:
-        seen = self.memory.predict(task.text)
+        seen = self.memory.predict(task.text, self.meaning)
         if seen is None:
             return None
         places = roster.places(tuple(seen.projects))
@@ -39,5 +44,5 @@ class Learned:
 
         return LearnedSay(
             "learned", shares, odds, reason, speaks=False, outside=outside, is_known=seen.is_known,
-            neighbours=seen.neighbours,
+            neighbours=seen.neighbours, experts=seen.experts,
         )  # fmt: skip

@@ -1,5 +1,8 @@
 """What tests of routing begin from: values for the pure part, rows and lessons for the rest."""
 
+from datetime import timedelta
+from itertools import count
+
 from django.utils import timezone
 
 from feedback.operations import import_confirmed, record_feedback
@@ -18,6 +21,12 @@ TOPICS = {
     "data": ["nightly import of invoices fails", "slow query in the invoice report", "invoice table needs an index"],
     "infra": ["cluster node runs out of disk", "upgrade kubernetes on the cluster", "rotate the cluster certificates"],
 }
+
+
+def moments():
+    """Moments of yesterday, a second apart, for rows whose order counts."""
+    start = timezone.now() - timedelta(days=1)
+    return (start + timedelta(seconds=number) for number in count())
 
 
 def roster(*candidates, closed=None):

@@ -160,8 +160,13 @@ class TestABacktest:
 
     def test_reads_a_batch_at_a_time(self, past):
         Episode.objects.bulk_create(
-            Episode(decision_factors={"imported": True}, confidence=1, strategy="rules", routed_at=timezone.now())
-            for _ in range(BATCH)
+            Episode(
+                decision_factors=[{"imported": True}, {"odds": 3}, ["by", "hand"]][n % 3],
+                confidence=1,
+                strategy="rules",
+                routed_at=timezone.now(),
+            )
+            for n in range(BATCH)
         )
         version = better()
         with CaptureQueriesContext(connection) as queries:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from feedback.operations import record_feedback
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
-from routing.learning.calibration import Judged, Observation, calibration_error, fit_curve, reliability
+from routing.learning.calibration import Judged, Observation, fit_curve, reliability
+from routing.learning.pool import calibration_error
 from routing.models import Episode, EpisodeJudgement, LearnedState
 from routing.operations import calibrate_if_due, health, route_task
 from routing.operations.loading import load_knowledge

@@ -4,8 +4,18 @@ from django.utils import timezone
 from feedback.operations import record_feedback, withdraw_feedback
 from projects.tests.factories import ProjectFactory
 from routing.models import Episode, EpisodeJudgement, LearnedState
-from routing.operations import judge_episode, loading, record_imported, refit, refit_if_due, route_task, suggest_for
+from routing.operations import (
+    judge_episode,
+    loading,
+    record_imported,
+    refit,
+    refit_if_due,
+    rename_lessons,
+    route_task,
+    suggest_for,
+)
 from routing.operations.learning import FEWEST, KEPT_STATES
+from routing.operations.remembering import STATE
 from routing.tests.factories import activate_rules, make_projects, teach, teach_topics, votes_for
 from tasks.models import Task
 from tasks.operations import delete_task
@@ -139,8 +149,8 @@ class TestARefit:
     def test_goes_on_past_twenty_thousand_examples(self):
         web = ProjectFactory(name="web")
         long_ago = timezone.now() - timezone.timedelta(days=1)
-        metrics = {"examples": 20_000, "judged_until": long_ago.isoformat()}
-        LearnedState.objects.create(kind="lexical", number=7, arrays=b"", metrics=metrics)
+        metrics = {"examples": 20_000, "judged_until": long_ago.isoformat(), "encoder": ""}
+        LearnedState.objects.create(kind=STATE, number=7, arrays=b"", metrics=metrics)
         tasks = TaskFactory.build_batch(2000, project=web, status="completed", finished_at=long_ago)
         record_imported(tasks=Task.objects.bulk_create(tasks), actor="ada")
         assert refit_if_due().number == 8
@@ -203,6 +213,22 @@ class TestANewProcess:
         warm = self.decide()
         loading.forget()
         assert self.decide() == warm
+
+
+class TestARename:
+    @pytest.mark.parametrize("is_fitted", [False, True])
+    def test_takes_what_was_learned_along(self, is_fitted):
+        teach_topics(copies=2)
+        if is_fitted:
+            refit()
+        best_for(LOGIN)
+        ProjectFactory(name="site")
+        assert rename_lessons(before="web", after="site") == 6
+        assert best_for("login page shows an error") == "site"
+        assert not Episode.objects.filter(chosen_project="web").exists()
+
+    def test_of_what_taught_nothing_changes_nothing(self):
+        assert rename_lessons(before="web", after="site") == 0
 
 
 class TestImportedWork:

@@ -1,8 +1,9 @@
 import pytest
 
-from routing.learning.fit import Example, fit
-from routing.learning.memory import LONGEST_TAIL, Lesson, Memory
+from routing.learning.fit import fit
+from routing.learning.memory import LONGEST_TAIL, Memory
 from routing.learning.model import Model
+from routing.learning.recall import Lesson
 from routing.policy.types import Candidate, TaskView, text_of
 from routing.strategies import Learned
 from routing.tests.factories import TOPICS, choose, policy, roster
@@ -20,7 +21,7 @@ def lessons(*pairs):
 
 def fitted():
     examples = [
-        Example(f"{text} again {n}", project, 1.0, f"{project}-{n}-{text}")
+        lesson(f"{text} again {n}", project, f"{project}-{n}-{text}")
         for n in range(5)
         for project, texts in TOPICS.items()
         for text in texts

@@ -4,15 +4,21 @@ import pickle
 import numpy as np
 import pytest
 
-from routing.learning.features import vectorise
-from routing.learning.fit import Example, calibration_error, fit
+from routing.learning.fit import fit
+from routing.learning.memory import Memory
 from routing.learning.model import Arrays, Model
+from routing.learning.pool import EXPERTS, calibration_error
+from routing.learning.recall import Lesson
 from routing.tests.factories import TOPICS
+
+
+def lesson(text, project, episode):
+    return Lesson.of(episode=episode, text=text, project=project, reliability=1.0)
 
 
 def examples(copies, topics=TOPICS):
     return [
-        Example(f"{text} again {number}", project, 1.0, f"{project}-{number}-{text}")
+        lesson(f"{text} again {number}", project, f"{project}-{number}-{text}")
         for number in range(copies)
         for project, texts in topics.items()
         for text in texts
@@ -20,19 +26,16 @@ def examples(copies, topics=TOPICS):
 
 
 def ask(model, text):
-    features, counts = vectorise(text)
-    values = model.weigh(features, counts)
-    near = model.nearest(features, values)
-    experts, margin = model.experts(features, values, near)
-    return dict(zip(model.projects, model.shares(experts), strict=True)), near, model.familiarity(near, margin)
+    prediction = Memory(model).predict(text)
+    return dict(zip(prediction.projects, prediction.shares, strict=True)), prediction
 
 
 class TestAFittedModel:
     def test_knows_where_like_tasks_belong(self):
-        shares, near, _ = ask(Model(fit(examples(5))[0]), "the checkout page shows an error")
+        shares, said = ask(Model(fit(examples(5))[0]), "the checkout page shows an error")
         assert max(shares, key=shares.get) == "web"
         assert sum(shares.values()) == pytest.approx(1)
-        assert near.cosines[0] > 0.4
+        assert said.neighbours[0]["similarity"] > 0.4
 
     def test_has_a_linear_expert_once_places_have_five_examples_on_average(self):
         assert not Model(fit(examples(1))[0]).has_linear
@@ -40,7 +43,7 @@ class TestAFittedModel:
 
     def test_works_with_two_places_and_with_one(self):
         two = {name: TOPICS[name] for name in ("web", "data")}
-        shares, _, _ = ask(Model(fit(examples(4, two))[0]), "invoice import fails")
+        shares, _ = ask(Model(fit(examples(4, two))[0]), "invoice import fails")
         assert shares["data"] > shares["web"]
         one = Model(fit(examples(4, {"web": TOPICS["web"]}))[0])
         assert ask(one, "login page")[0] == {"web": 1.0}
@@ -53,43 +56,33 @@ class TestAFittedModel:
         arrays, metrics = fit(examples(40))
         assert metrics["held_out"] >= 50
         assert metrics["accuracy"] > 0.95
-        assert metrics["pool"] == dict(zip(("linear", "neighbours", "centroids"), arrays.pool.round(4), strict=True))
+        assert metrics["pool"] == dict(zip(EXPERTS, arrays.pool.round(4), strict=True))
         assert (metrics["examples"], metrics["projects"]) == (360, 3)
 
     def test_finds_what_it_was_taught_familiar_and_nothing_else(self):
         model = Model(fit(examples(4))[0])
         for text, is_known in [("login page shows an error", True), ("zzz qqq", False), ("日本語", False)]:
-            _, _, familiarity = ask(model, text)
-            assert model.is_known(familiarity) is is_known
+            assert ask(model, text)[1].is_known is is_known
 
     def test_has_no_neighbour_for_a_text_that_shares_nothing(self):
-        shares, near, _ = ask(Model(fit(examples(4))[0]), "日本語")
-        assert len(near.numbers) == 0
+        shares, said = ask(Model(fit(examples(4))[0]), "日本語")
+        assert said.neighbours == ()
         assert max(shares.values()) < 0.5
-
-    def test_leaves_superseded_episodes_out_of_the_neighbours(self):
-        model = Model(fit(examples(4))[0])
-        features, counts = vectorise("login page shows an error again 0")
-        values = model.weigh(features, counts)
-        nearest = model.describe(model.nearest(features, values))[0]["episode"]
-        left = model.describe(model.nearest(features, values, superseded={nearest}))
-        assert nearest == "web-0-login page shows an error"
-        assert nearest not in [entry["episode"] for entry in left]
 
     @pytest.mark.parametrize("text", ["", "🎉", "x"])
     def test_can_be_fitted_to_texts_without_words(self, text):
-        learned = [Example(text, name, 1.0, f"{name}-{number}") for number in range(20) for name in ("web", "data")]
+        learned = [lesson(text, name, f"{name}-{number}") for number in range(20) for name in ("web", "data")]
         assert sum(ask(Model(fit(learned)[0]), "anything")[0].values()) == pytest.approx(1)
 
     def test_can_be_fitted_to_a_single_example(self):
-        arrays, metrics = fit([Example("login", "web", 1.0, "e")])
+        arrays, metrics = fit([lesson("login", "web", "e")])
         assert (arrays.projects.tolist(), metrics["examples"]) == (["web"], 1)
 
     def test_takes_no_other_text_for_its_own_when_it_knows_one_place_alone(self):
-        model = Model(fit([Example("login page shows an error", "web", 1.0, "e")])[0])
+        model = Model(fit([lesson("login page shows an error", "web", "e")])[0])
         for text, is_known in [("login error", True), ("invoice table needs an index", False), ("日本語", False)]:
-            shares, _, familiarity = ask(model, text)
-            assert (shares, model.is_known(familiarity)) == ({"web": 1.0}, is_known)
+            shares, said = ask(model, text)
+            assert (shares, said.is_known) == ({"web": 1.0}, is_known)
 
 
 class TestArrays:

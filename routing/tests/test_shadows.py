@@ -63,9 +63,9 @@ class TestAShadow:
         route("login")
         with CaptureQueriesContext(connection) as alone:
             route("login again")
-        assert not [query for query in alone if "shadow_choices" in query["sql"]]
-        reads = [query["sql"] for query in alone if "routing_policy_versions" in query["sql"]]
-        assert len(reads) == 1  # the one small question whether anything has changed
+        asked = [query["sql"] or "" for query in alone]  # PostgreSQL's driver does not tell of every statement
+        assert not [sql for sql in asked if "shadow_choices" in sql]
+        assert len([sql for sql in asked if "routing_policy_versions" in sql]) == 1  # whether anything has changed
 
 
 class TestAShadowThatFails:

@@ -1,0 +1,68 @@
+"""What was learned, as the database keeps it: the newest fit, the lessons and votes since, and the attention."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from routing.learning.memory import LONGEST_TAIL, Memory
+from routing.learning.model import Arrays, Model
+from routing.learning.recall import Lesson
+from routing.models import AttentionWeight, EpisodeJudgement, LearnedState
+from routing.models.decision import DecidedBy
+from routing.operations.reading import meaning_of
+from routing.policy.types import text_of
+
+STATE = "two-views-1"  # the kind of learned states: raise it with any change of their arrays
+GLOBAL = "global"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A memory, and until when it knows the lessons (None: none of them) and the votes."""
+
+    memory: Memory = field(default_factory=Memory)
+    until: datetime | None = None
+    weighed: datetime | None = None
+
+
+def read_model() -> Learned:
+    """Return the newest fitted model, and the moments until which it knows every lesson and every vote.
+
+    One that learned from another encoder's meanings goes by words.
+    """
+    state = LearnedState.objects.filter(kind=STATE).order_by("-number").first()
+    if state is None:
+        return Learned()
+    model = Model(Arrays.from_bytes(bytes(state.arrays)))
+    until = datetime.fromisoformat(state.metrics["judged_until"])
+    weighed = state.metrics.get("weighed_until")
+    return Learned(Memory(model, state.number), until, datetime.fromisoformat(weighed) if weighed else None)
+
+
+def catch_up(learned: Learned) -> Learned:
+    """Let the memory learn what came after its moments."""
+    memory, encoder = learned.memory, learned.memory.encoder
+    rows = EpisodeJudgement.objects.all()
+    lessons = rows.with_meaning() if encoder else rows.with_text()
+    lessons = lessons.changed_after(learned.until) if learned.until else lessons
+    fresh = list(lessons.order_by("-updated_at", "-pk")[:LONGEST_TAIL])[::-1]
+    weighed = rows.weighed_after(learned.weighed or datetime.fromtimestamp(0, UTC))
+    votes = list(weighed.values_list("pk", "reliability", "weighed_at"))
+    memory = memory.learn([lesson_of(judgement, encoder) for judgement in fresh], {pk: trust for pk, trust, _ in votes})
+    return Learned(memory, fresh[-1].updated_at if fresh else learned.until, votes[-1][2] if votes else learned.weighed)
+
+
+def lesson_of(judgement: EpisodeJudgement, encoder: str) -> Lesson:
+    """Return what a judgement teaches; with an encoder its text is read in both views."""
+    task = judgement.episode.task
+    kept = getattr(task, "meaning", None) if encoder else None
+    return Lesson.of(
+        episode=judgement.pk, text=text_of(task.title, task.description, task.tags) if task else "",
+        project=judgement.right_project if task else None, reliability=judgement.reliability,
+        meaning=meaning_of(task, encoder=encoder, kept=kept) if task and encoder else None,
+        is_feedback=judgement.episode.strategy != DecidedBy.HUMAN,
+    )  # fmt: skip
+
+
+def read_attention() -> dict[str, float]:
+    """Return the weight of every expert that has one besides the fit's."""
+    return dict(AttentionWeight.objects.filter(scope=GLOBAL).values_list("factor", "weight"))

@@ -1,0 +1,81 @@
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from routing.models import AttentionWeight, Episode, EpisodeJudgement, LearnedState
+from routing.operations import refit, refit_if_due, reset_attention
+from routing.operations.attention import FEWEST, KEPT_HISTORY, weigh_attention
+from routing.tests.factories import teach_topics
+from tasks.models import Task
+from tasks.tests.factories import TaskFactory
+
+pytestmark = pytest.mark.django_db
+UNSURE = [-1.1, -1.1, -1.1]
+
+
+def judged(count, **said):
+    """Judged tasks of the place web, about which the experts said this of web, data and infra."""
+    tasks = Task.objects.bulk_create(TaskFactory.build_batch(count))
+    episodes = Episode.objects.bulk_create(
+        Episode(task=task, confidence=0.5, strategy="learned", routed_at=timezone.now(), decision_factors={
+            "experts": {"places": ["web", "data", "infra"], "said": {"linear": UNSURE, "neighbours": UNSURE} | said},
+        })
+        for task in tasks
+    )  # fmt: skip
+    EpisodeJudgement.objects.bulk_create(
+        EpisodeJudgement(episode=episode, right_project="web", judged_by="ada", judged_at=timezone.now())
+        for episode in episodes
+    )
+
+
+def weights():
+    return dict(AttentionWeight.objects.values_list("factor", "weight"))
+
+
+class TestTheAttention:
+    @pytest.fixture
+    def fitted(self):
+        teach_topics(copies=2)
+        return refit().metrics["weights"]
+
+    def test_is_that_of_the_fit_at_first(self, fitted):
+        assert weights() == pytest.approx(fitted, abs=1e-3)
+
+    def test_follows_the_experts_that_were_right_lately(self, fitted):
+        LearnedState.objects.update(metrics=LearnedState.objects.get().metrics | {"examples": 10_000})
+        judged(FEWEST, linear=[-3.0, -0.1, -3.0], neighbours=[-0.2, -2.0, -2.0])
+        assert refit_if_due() is None
+        assert weights()["linear"] < 0.5 < fitted["linear"]
+        assert weights()["neighbours"] > 2 * fitted["neighbours"]
+        assert weights()["centroids"] == pytest.approx(fitted["centroids"], abs=1e-3)
+
+    def test_stays_while_few_were_judged(self, fitted):
+        judged(FEWEST - 1, linear=[-3.0, -0.1, -3.0])
+        weigh_attention(by="test")
+        assert weights() == pytest.approx(fitted, abs=1e-3)
+
+    def test_doubts_all_that_never_named_the_true_place(self, fitted):
+        judged(FEWEST, linear=[-9.0, -0.1, -9.0], neighbours=[-9.0, -0.1, -9.0])
+        weigh_attention(by="test")
+        assert max(weights()["linear"], weights()["neighbours"]) < 0.1
+
+    def test_remembers_what_it_was(self, fitted):
+        for _ in range(KEPT_HISTORY):
+            weigh_attention(by="test")
+        history = AttentionWeight.objects.get(factor="linear").history
+        assert (len(history), history[0]["by"]) == (KEPT_HISTORY, "test, 0 judged tasks")
+
+    def test_is_reset_on_its_page_and_then_moved_by_later_feedback_alone(self, fitted, admin_client):
+        judged(FEWEST, linear=[-3.0, -0.1, -3.0])
+        weigh_attention(by="test")
+        row = AttentionWeight.objects.get(factor="linear")
+        page = reverse("admin:routing_attentionweight_changelist")
+        answer = admin_client.post(page, {"action": "reset", "_selected_action": row.pk}, follow=True)
+        assert "The weights are those of the fit" in answer.content.decode()
+        weigh_attention(by="test")
+        assert weights() == pytest.approx(fitted, abs=1e-3)
+        shown = admin_client.get(reverse("admin:routing_attentionweight_change", args=[row.pk])).content.decode()
+        assert "reset by admin" in shown
+
+    def test_is_nothing_to_reset_before_a_fit(self):
+        assert reset_attention(actor="ada") == {}
