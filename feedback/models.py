@@ -1,11 +1,14 @@
 """What people say of a decision and of the work."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from feedback.querysets import FeedbackQuerySet
 from hopper.common.durations import check_duration, read_duration
+from hopper.common.fields import normalise_tag
 from hopper.common.models import Timestamped, Versioned
 
 
@@ -13,6 +16,11 @@ def check_texts(value: object) -> None:
     """Check a list of texts."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValidationError("Send a list of texts.")
+
+
+def check_tag(value: str) -> None:
+    """Check a tag."""
+    normalise_tag(value)
 
 
 def _texts() -> models.JSONField:
@@ -31,6 +39,12 @@ class TaskFeedback(Timestamped, Versioned):
         ADMIN = "admin"
         REVIEW = "review"
         IMPORT = "import"
+
+    SAID = (
+        "was_good_match", "should_have_routed_to", "routing_feedback", "quality_score", "complexity_rating",
+        "estimated_duration", "actual_duration", "required_rework", "rework_reason", "unexpected_blockers",
+        "required_skills_not_tagged", "notes",
+    )  # fmt: skip
 
     task = models.OneToOneField("tasks.Task", models.CASCADE, primary_key=True, related_name="feedback")
     was_good_match = models.BooleanField()
@@ -78,6 +92,12 @@ class TaskFeedback(Timestamped, Versioned):
     def __str__(self) -> str:
         return f"{self.task}: {'right' if self.was_good_match else 'wrong'}"
 
+    def said(self) -> dict[str, Any]:
+        """Return what it says, as its event keeps it: the match and the place, and whatever else is filled in."""
+        values = {name: getattr(self, name) for name in self.SAID}
+        kept = {name: value for name, value in values.items() if value not in (None, "", [])}
+        return {"should_have_routed_to": None, **kept, "source": self.source}
+
     def clean(self) -> None:
         """Check the ranges with a sentence each, and keep durations as seconds too."""
         errors = {}
@@ -100,3 +120,23 @@ def _seconds(text: str | None) -> int | None:
         return round(read_duration(text).total_seconds()) if text else None
     except ValidationError:
         return None  # the column's own check says what is wrong
+
+
+class TagDismissal(Timestamped):
+    """A proposal to tag a project's tasks that somebody refused; `project` is empty for tasks without one."""
+
+    project = models.CharField(max_length=100, blank=True, default="", db_default="")
+    tag = models.CharField(max_length=64, validators=[check_tag])
+    dismissed_by = models.CharField(max_length=100, editable=False)
+
+    class Meta:
+        db_table = "tag_dismissals"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_dismissal_per_tag", fields=["project", "tag"],
+                violation_error_message="This proposal is dismissed already.",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"no {self.tag} for {self.project or 'tasks without a project'}"

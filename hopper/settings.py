@@ -231,6 +231,8 @@ REAP_SECONDS = env.whole("REAP_SECONDS", default=10, minimum=1)
 AGEING_SECONDS = env.durations("AGEING", default={"high": "1d", "medium": "3d", "low": "7d"}, shortest=1)
 # How long an offer to an instance waits for its answer, unless the instance's `delegation_timeout` says.
 OFFER_SECONDS = env.whole("OFFER_SECONDS", default=120, minimum=1)
+# How long an instance is asked about a task in review before the one above it is, unless its `review_timeout` says.
+REVIEW_SECONDS = env.whole("REVIEW_SECONDS", default=3600, minimum=1)
 # Promises and escalation of whatever names none itself (docs/deadlines.md), as the JSON of a project's `sla`.
 SLA = env.object("SLA")
 # What claim-next shares the work between, if a claim does not say: nothing, `requester` or `instance`.

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from feedback.pages import review_queue, settle_advice, settle_duplicate
+from feedback.pages import confidence, missing_tags, review_queue, settle_advice, settle_duplicate, statistics
 from hopper.api import router
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
@@ -17,6 +17,9 @@ from tasks.pages import about_to_breach, end_instances
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/review/", admin.site.admin_view(review_queue), name="review-queue"),
+    path("admin/confidence/", admin.site.admin_view(confidence), name="confidence"),
+    path("admin/said/", admin.site.admin_view(statistics), name="feedback-statistics"),
+    path("admin/retag/", admin.site.admin_view(missing_tags), name="retag"),
     path("admin/breaching/", admin.site.admin_view(about_to_breach), name="about-to-breach"),
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
     path("admin/policies/import/", admin.site.admin_view(policy_import), name="policy-import"),

@@ -12,6 +12,7 @@ from hopper.common.errors import wrong
 from hopper.common.fields import normalise_levels
 
 LONGEST_NAME = 100
+PRIORITIES = ("urgent", "high", "medium", "low")
 OWN_TO = {"owner": "PERSONAL", "members": "FAMILY", "window": "EVENT", "peer": "FEDERATED"}  # none of them is inherited
 
 
@@ -70,6 +71,33 @@ def _flag(name: str, value: Any) -> None:
         raise wrong(f"{name} is true or false, not {value!r}.")
 
 
+def _by_priority(check: Callable[[str, Any], None], common: set[str]) -> Callable[[str, Any], None]:
+    """Check what is said for all tasks, and for a priority in an object of its name."""
+
+    def checked(name: str, value: Any) -> None:
+        for part, said in value.items() if isinstance(value, dict) else ():
+            if part not in {*PRIORITIES, *common}:
+                raise wrong(f"{name} has no {part!r}. Known: {', '.join([*sorted(common), *PRIORITIES])}.")
+            if part in PRIORITIES:
+                check(f"{name}.{part}", said)
+        plain = {part: value[part] for part in common & value.keys()} if isinstance(value, dict) else value
+        if plain or not value:  # an object may speak of priorities alone
+            check(name, plain)
+
+    return checked
+
+
+def _threshold(name: str, value: Any) -> None:
+    _number(0, 1)(name, value.get("confidence") if isinstance(value, dict) else value)
+
+
+def _costs(name: str, value: Any) -> None:
+    if not isinstance(value, dict) or value.keys() != {"wrong", "review"}:
+        raise wrong(f'{name} is {{"wrong": …, "review": …}}: what a wrong route costs, and what a review costs.')
+    for part in ("wrong", "review"):
+        _weight(f"{name}.{part}", value[part])
+
+
 def _skills(name: str, value: Any) -> None:
     normalise_levels(value)
 
@@ -116,7 +144,9 @@ def _peer(name: str, value: Any) -> None:
 CHECKS: dict[str, Callable[[str, Any], None]] = {
     "max_concurrent_tasks": _whole,
     "delegation_timeout": _whole,
-    "confidence_threshold": _number(0, 1),
+    "confidence_threshold": _by_priority(_threshold, {"confidence"}),
+    "confidence_costs": _by_priority(_costs, {"wrong", "review"}),
+    "review_timeout": _whole,
     "complexity_threshold": _number(1, 10),
     "fair_share_weight": _weight,
     "auto_delegate": _flag,
@@ -139,6 +169,8 @@ def check_config(config: Any) -> None:
     for name, value in config.items():
         if name in CHECKS:
             CHECKS[name](name, value)
+    if {"confidence_threshold", "confidence_costs"} <= config.keys():
+        raise wrong("Say confidence_threshold or confidence_costs: the costs are a threshold too.")
 
 
 def check_config_of(scope: str, config: dict[str, Any]) -> None:

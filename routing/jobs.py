@@ -56,6 +56,12 @@ def refit() -> int | None:
     return state.number if state else None
 
 
+@shared_task(name="routing.calibrate")
+def calibrate() -> int | None:
+    """Fit the curves of confidence anew if enough was judged since."""
+    return operations.calibrate_if_due()
+
+
 @shared_task(name="routing.consolidate", **MINUTES)
 def consolidate() -> int | None:
     """Consolidate what was learned, unless another run is at it."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Duplicate,
         Episode,
         EpisodeJudgement,
+        LearnedState,
         Pattern,
         Policy,
         PolicyVersion,
@@ -139,6 +140,23 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         """Judgements that know the true destination and whose task still has its text."""
         return self.filter(right_project__isnull=False, episode__task__isnull=False)
 
+    def given(self) -> Self:
+        """Judgements that somebody gave: neither taken back nor drawn from what became of the work."""
+        return self.filter(signal="feedback")
+
+    def of_task(self, task: Any) -> Self:
+        """What the task teaches as things stand, the lesson of its newest episode first."""
+        return self.filter(episode__task=task).exclude(signal="withdrawn").order_by("-episode__routed_at", "-pk")
+
+    def of_own_thoughts(self) -> Self:
+        """What people said of what Hopper thought by itself, newest first; of its guess, where it asked them."""
+        own = self.given().exclude(episode__strategy__in=["human", "explicit"])
+        return own.order_by("-judged_at", "-pk")
+
+    def of_own_decisions(self) -> Self:
+        """What people said of places that Hopper chose by itself, newest first."""
+        return self.of_own_thoughts().filter(episode__chosen_project__isnull=False)
+
     def changed_after(self, moment: datetime) -> Self:
         """Judgements made or changed after the moment, oldest first."""
         return self.filter(updated_at__gt=moment).order_by("updated_at", "pk")
@@ -168,6 +186,15 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         """Judgements with their text and its stored vector, in the same query."""
         vector = [f"episode__task__meaning__{name}" for name in ("model", "content_hash", "embedding")]
         return self.select_related("episode__task__meaning").only(*LESSON, *vector)
+
+
+class LearnedStateQuerySet(models.QuerySet["LearnedState"]):
+    """Fits; chain the questions like filters."""
+
+    def in_force(self, kind: str) -> Self:
+        """The fits of the newest number of that kind, one a scope."""
+        newest = self.filter(kind=kind).order_by("-number").values("number")[:1]
+        return self.filter(kind=kind, number=models.Subquery(newest))
 
 
 class TaskEmbeddingQuerySet(models.QuerySet["TaskEmbedding"]):

@@ -132,7 +132,9 @@ class TestTheDashboard:
         page = admin_client.get("/admin/")
         assert page.status_code == 200
         assert (page.context["counts"]["review"], page.context["counts"]["ready"]) == (1, 1)
-        assert page.context["health"] == {"judged": 0, "accuracy": None}
+        assert page.context["health"] == {
+            "judged": 0, "accuracy": None, "before": None, "drift": False,
+        }  # fmt: skip
 
 
 class TestFeedbackInTheAdmin:
@@ -154,6 +156,9 @@ class TestFeedbackInTheAdmin:
         assert admin_client.post(f"{base}/{task.pk}/change/", change).status_code == 302
         assert EpisodeJudgement.objects.get().right_project == "web"
         assert admin_client.get(f"{base}/").status_code == 200
+        page = admin_client.get(f"{base}/{task.pk}/change/").content.decode()
+        assert "Tasks like this belong to <strong>web</strong>" in page
+        assert page.count("should_have_routed_to: data") == 1
         admin_client.post(f"{base}/{task.pk}/delete/", {"post": "yes"})
         assert not TaskFeedback.objects.exists()
         assert EpisodeJudgement.objects.get().right_project is None

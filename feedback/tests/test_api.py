@@ -42,9 +42,18 @@ class TestFeedback:
         replaced = client.put(path, was_good_match=True, if_match=client.get(path)["ETag"]).json()
         assert (replaced["notes"], replaced["actual_seconds"], replaced["version"]) == (None, None, 3)
         assert client.get(path.removesuffix("/feedback")).json()["feedback"]["was_good_match"] is True
+        assert replaced["lesson"] | {"judged_at": 0, "episode_id": 0} == {
+            "episode_id": 0, "right_project": "web", "reliability": 1.0, "signal": "feedback", "judged_by": "executor",
+            "judged_at": 0,
+        }  # fmt: skip
         seen = client.get(path)["ETag"]
         assert client.delete(path, if_match=seen).status_code == 204
         assert (client.get(path).status_code, client.delete(path, if_match=seen).status_code) == (404, 404)
+        history = client.get(f"{path}/history").json()["results"]
+        assert [(event["type"], event["payload"].get("notes")) for event in history] == [
+            ("feedback.recorded", "fine"), ("feedback.changed", "fine"), ("feedback.changed", None),
+            ("feedback.withdrawn", None),
+        ]  # fmt: skip
 
     @pytest.mark.parametrize("method", ["post", "put"])
     @pytest.mark.parametrize(

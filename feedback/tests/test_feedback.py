@@ -39,7 +39,8 @@ class TestAGoodMatch:
         feedback = judge(task, notes="well done")
         assert (feedback.was_good_match, feedback.given_by, feedback.source) == (True, "ada", "api")
         assert lesson() == ("web", 1.0)
-        assert Event.objects.about(feedback).get().payload == {"was_good_match": True, "should_have_routed_to": None}
+        said = {"was_good_match": True, "should_have_routed_to": None, "notes": "well done", "source": "api"}
+        assert Event.objects.about(feedback).get().payload == said
 
     def test_names_no_other_place(self, task):
         with pytest.raises(Invalid, match="A good match names no other place"):

@@ -70,11 +70,12 @@ class TestAnAnswer:
         assert EpisodeJudgement.objects.get().right_project == "stamps"
 
     def test_leaves_its_events_in_order(self, task):
-        answer(task, project=ProjectFactory())
+        answer(task, project=ProjectFactory(name="stamps"))
         assert [event.type for event in Event.objects.about(task)] == ["task.review_requested", "task.routed"]
         assert Event.objects.get(aggregate_type="feedback.taskfeedback").payload == {
             "was_good_match": False,
-            "review": True,
+            "should_have_routed_to": "stamps",
+            "source": "review",
         }
 
     def test_comes_once(self, task):

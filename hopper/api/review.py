@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -25,10 +26,30 @@ from tasks.models import Task
 from tasks.serializers import TaskInput
 
 
+class AskedSerializer(serializers.Serializer):
+    """Who is asked now: an instance until a moment, then the one above it, then a person."""
+
+    instance_id = serializers.CharField(allow_null=True)
+    name = serializers.CharField()
+    level = serializers.IntegerField()
+    levels = serializers.IntegerField()
+    until = serializers.DateTimeField(allow_null=True)
+
+
+class DoubtedTaskSerializer(DetailedTaskSerializer):
+    """A task in review, with who is asked about it."""
+
+    asked = AskedSerializer(read_only=True)
+
+    class Meta(DetailedTaskSerializer.Meta):
+        fields = [*DetailedTaskSerializer.Meta.fields, "asked"]
+        read_only_fields = fields
+
+
 class DossierSerializer(KnownSerializer):
     """A task in review with all that is known of it."""
 
-    task = DetailedTaskSerializer()
+    task = DoubtedTaskSerializer()
 
 
 class SageAnswer(ReviewAnswer):
@@ -46,7 +67,7 @@ class ReviewViewSet(ScopedViewSet):
     """Tasks that Hopper was not sure about, each with its top three; answering one teaches."""
 
     queryset = Task.objects.in_review().with_edges().select_related("decision", "feedback").order_by()
-    serializer_class = DetailedTaskSerializer
+    serializer_class = DoubtedTaskSerializer
     filterset_class = ComposedTaskFilter
     also_shows = (DecisionSerializer,)
     access: ClassVar = {"list": Role.VIEWER, "retrieve": Role.VIEWER, "answer": Role.OPERATOR}
@@ -59,12 +80,17 @@ class ReviewViewSet(ScopedViewSet):
 
     def list(self, request: Request) -> Response:
         """List the tasks that wait for a person, most urgent and oldest first."""
-        return self.pages(self.filter_queryset(self.get_queryset()))
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        asked = feedback.who_is_asked(tasks=rows)
+        for task in rows:
+            task.asked = asked[task.pk]
+        return self.get_paginated_response(DoubtedTaskSerializer.show_all(rows))
 
     @extend_schema(responses=DossierSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
         """Show one of them with all that is known: candidates, factors, filters, near episodes, advisers asked."""
         task = self.get_object()
+        task.asked = feedback.who_is_asked(tasks=[task])[task.pk]
         return Response({"task": self.shown(task), **known_of(task, self.principal)})
 
     @extend_schema(request=SageAnswer, responses=DecisionSerializer)
@@ -72,12 +98,15 @@ class ReviewViewSet(ScopedViewSet):
         """Say where the task belongs: it goes there, and Hopper learns from it; a sage's word is weighed instead."""
         is_sage = routing.is_sage(actor=self.actor)
         wanted = (SageAnswer if is_sage else ReviewAnswer).checked(request.data)
-        place = named_place(wanted, self.principal)
-        self.queryset = Task.objects.all()  # a task that is not in review is refused with its state, not as unknown
-        task, reason = self.get_object(), wanted.get("reason", "")
+        self.queryset = Task.objects.select_related("decision")  # one not in review is refused with its state
+        reason, choice = wanted.get("reason", ""), wanted.get("choice")
+        place = {} if choice else named_place(wanted, self.principal)
+        task = self.get_object()
+        if choice:
+            place = named_place(feedback.nth_place(task=task, choice=choice), self.principal)
         if is_sage and task.review_required:
             told = {"confidence": wanted["confidence"], "reason": reason}
-            routing.answer_as_sage(task=task, project=place["project"], actor=self.actor, **told)
+            routing.answer_as_sage(task=task, project=place.get("project"), actor=self.actor, **told)
             return Response(DecisionSerializer.show(Decision.objects.get(task=task)))
         made = feedback.answer_review(task=task, actor=self.actor, reason=reason, **place)
         return Response(DecisionSerializer.show(made))

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from feedback import operations as feedback
 from feedback.models import TaskFeedback
-from feedback.serializers import FeedbackInput, FeedbackSerializer
+from feedback.serializers import FeedbackInput, FeedbackSerializer, TaughtFeedbackSerializer
 from hopper.api.delegation import DelegatedTaskViewSet
 from hopper.api.meaning import DuplicateSerializer
 from hopper.api.places import named_place
@@ -34,7 +34,9 @@ from tasks.models import Task
 from tasks.serializers import TaskSerializer
 
 WRITE_FEEDBACK = dict.fromkeys(("give_feedback", "replace_feedback", "withdraw_feedback"), Role.EXECUTOR)
-LOOKS = dict.fromkeys(("timeline", "decision", "explain", "feedback", "external_mappings"), Role.VIEWER)
+LOOKS = dict.fromkeys(
+    ("timeline", "decision", "explain", "feedback", "feedback_history", "external_mappings"), Role.VIEWER
+)
 OPERATE = dict.fromkeys(("route", "record_decision", "add_mapping", "change_mapping", "remove_mapping"), Role.OPERATOR)
 
 
@@ -72,7 +74,7 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
 
     serializer_class = DetailedTaskSerializer
     list_serializer_class = TaskSerializer
-    also_shows = (*DelegatedTaskViewSet.also_shows, FeedbackSerializer, MappingSerializer)
+    also_shows = (*DelegatedTaskViewSet.also_shows, TaughtFeedbackSerializer, MappingSerializer)
     access: ClassVar = {**DelegatedTaskViewSet.access, **WRITE_FEEDBACK, **LOOKS, **OPERATE}
     conditional = (
         *DelegatedTaskViewSet.conditional, "replace_feedback", "withdraw_feedback", "change_mapping", "remove_mapping",
@@ -170,19 +172,19 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
 
     # -- feedback
 
-    @extend_schema(responses=FeedbackSerializer)
+    @extend_schema(responses=TaughtFeedbackSerializer)
     @action(detail=True)
     def feedback(self, request: Request, pk: str) -> Response:
         """Show the current judgement."""
-        return Response(FeedbackSerializer.show(self._judgement()))
+        return Response(TaughtFeedbackSerializer.show(self._judgement()))
 
-    @extend_schema(request=FeedbackInput, responses={201: FeedbackSerializer})
+    @extend_schema(request=FeedbackInput, responses={201: TaughtFeedbackSerializer})
     @feedback.mapping.post
     def give_feedback(self, request: Request, pk: str) -> Response:
         """Judge where the task went and how the work was; Hopper learns from it at once."""
         return self._judge(replace=False, code=status.HTTP_201_CREATED)
 
-    @extend_schema(request=FeedbackInput, responses=FeedbackSerializer)
+    @extend_schema(request=FeedbackInput, responses=TaughtFeedbackSerializer)
     @feedback.mapping.put
     def replace_feedback(self, request: Request, pk: str) -> Response:
         """Replace the judgement: what is left out is forgotten."""
@@ -191,7 +193,7 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
         wanted = FeedbackInput.checked(request.data)
         given = self.matching(self._judgement())
         changed = feedback.change_feedback(feedback=given, actor=self.actor, replace=True, **wanted)
-        return Response(FeedbackSerializer.show(changed))
+        return Response(TaughtFeedbackSerializer.show(changed))
 
     @extend_schema(request=None, responses={204: None})
     @feedback.mapping.delete
@@ -199,6 +201,13 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
         """Take the judgement back; what it taught is forgotten."""
         feedback.withdraw_feedback(feedback=self.matching(self._judgement()), actor=self.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=EventSerializer(many=True))
+    @action(detail=True, url_path="feedback/history")
+    def feedback_history(self, request: Request, pk: str) -> Response:
+        """List every judgement of the task, oldest first, also those that were replaced or taken back."""
+        judgement = TaskFeedback(task=self.get_object())
+        return Response({"results": EventSerializer.show_all(Event.objects.about(judgement))})
 
     def _judgement(self) -> TaskFeedback:
         found = TaskFeedback.objects.filter(task=self.get_object()).first()
@@ -209,7 +218,7 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
     def _judge(self, *, replace: bool, code: int) -> Response:
         wanted = FeedbackInput.checked(self.request.data)
         given = feedback.record_feedback(task=self.get_object(), actor=self.actor, replace=replace, **wanted)
-        return Response(FeedbackSerializer.show(given), status=code)
+        return Response(TaughtFeedbackSerializer.show(given), status=code)
 
     # -- counterparts on other platforms
 

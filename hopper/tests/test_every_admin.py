@@ -9,6 +9,7 @@ from django.contrib.messages import get_messages
 from django.core.management import call_command
 from django.urls import reverse
 
+from feedback.operations import dismiss_tag
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin
 from hopper.common.errors import Stale
 from hopper.common.keys import create_key
@@ -77,6 +78,7 @@ def house(admin_client):
     for _ in range(2):
         submit_task(title="Draw the map", actor="ada")
     escalate_tasks()
+    dismiss_tag(project="", tag="urgent", actor="ada")
     embed_waiting()  # the second repeats the first
     return admin_client
 

@@ -23,6 +23,7 @@ LISTS = [
     "/proposals", "/delegations", "/feedback", "/events", "/review", "/tasks/hub/dependencies", "/tasks/hub/timeline",
     "/tasks/hub/external-mappings", "/tasks/at-risk", "/instances/tree?root=root&depth=1", "/instances/root/hierarchy",
     "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats", "/memory/patterns",
+    "/feedback/statistics", "/feedback/retag",
 ]  # fmt: skip
 WITHOUT_ROWS = {
     "/instances/root/hierarchy", "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
@@ -38,7 +39,7 @@ def grow(numbers):
         project = ProjectFactory(instance=place)
         task = submit_task(title=f"Task {n}", actor="ada", tags=["a"], due_at=timezone.now(), route=False)
         assign_task(task=task, project=project, actor="ada")
-        record_feedback(task=task, actor="ada", was_good_match=True)
+        record_feedback(task=task, actor="ada", was_good_match=True, required_skills_not_tagged=["sql"])
         add_dependency(task=hub, depends_on=task, actor="ada")
         create_mapping(task=hub, platform=f"platform-{n}", external_id="1", actor="ada")
         make_hop(task, root, place, status="accepted")

@@ -57,6 +57,10 @@ def house(settings):
     for key in ("waiting", "spare", "doubt"):
         TaskFactory(id=key)
     assign_task(task=TaskFactory(id="judged"), project=web, actor="ada")
+    assign_task(task=TaskFactory(id="poor"), project=web, actor="ada")
+    record_feedback(
+        task=Task.objects.get(pk="poor"), was_good_match=False, required_skills_not_tagged=[WORD], actor="ada"
+    )
     decide(task=Task.objects.get(pk="doubt"))
     block_task(task=Task.objects.get(pk="parked"), actor="ada")
     for key in ("held", "gone-wrong"):
@@ -137,6 +141,8 @@ POSTS = [
     ("/tasks/placed/advice", {"kinds": ["tags"]}),
     ("/tasks/waiting/advice/{advice}", {"verdict": "dismiss"}),
     ("/review/doubt", {"project": "web", "reason": WORD}),
+    ("/feedback/retag/accept", {"project": "web", "tag": WORD}),
+    ("/feedback/retag/dismiss", {"project": "web", "tag": WORD}),
 ]  # fmt: skip
 
 

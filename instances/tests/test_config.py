@@ -12,6 +12,8 @@ RIGHT = [
     {"owner": "ada"}, {"members": []}, {"members": ["ada"]}, {"window": {"ends_at": END}},
     {"window": {"starts_at": "2027-01-31T18:30:00+01:00", "ends_at": END}},
     {"peer": {"url": "https://hopper.example.org", "key": "north"}}, {"fair_share_weight": 0.5},
+    {"confidence_threshold": 0}, {"confidence_threshold": {"urgent": 0.5, "confidence": 0.8}},
+    {"confidence_costs": {"wrong": 10, "review": 2}}, {"confidence_costs": {"low": {"wrong": 4, "review": 1}}},
     {"complexity_threshold": 10}, {"colour": {"any": ["thing"]}},
 ]  # fmt: skip
 WRONG = [
@@ -27,6 +29,12 @@ WRONG = [
     ({"peer": {"url": "https://a.org", "key": 5}}, "peer.key is the name"),
     ({"fair_share_weight": 0}, "above 0"), ({"fair_share_weight": True}, "above 0"),
     ({"fair_share_weight": float("inf")}, "above 0"), ({"fair_share_weight": float("nan")}, "above 0"),
+    ({"confidence_threshold": {"soon": 0.5}}, "has no 'soon'. Known: confidence, urgent, high, medium, low."),
+    ({"confidence_threshold": {"urgent": 2}}, "confidence_threshold.urgent is a number from 0 to 1"),
+    ({"confidence_threshold": {}}, "from 0 to 1"), ({"confidence_costs": {}}, "what a review costs"),
+    ({"confidence_costs": {"wrong": 1}}, "what a review costs"), ({"confidence_costs": 4}, "what a review costs"),
+    ({"confidence_costs": {"wrong": 0, "review": 1}}, "confidence_costs.wrong is a number above 0"),
+    ({"confidence_costs": {"wrong": 2, "review": 1}, "confidence_threshold": 0.5}, "Say confidence_threshold or"),
     ({"complexity_threshold": 0}, "from 1 to 10"), ({"complexity_threshold": "7"}, "from 1 to 10"),
 ]  # fmt: skip
 

@@ -36,6 +36,7 @@ QUESTION_COLOURS = {
     "asked": "info", "answered": "success", "abstained": "default", "failed": "danger", "expired": "warning",
     "overtaken": "default",
 }  # fmt: skip
+SIGNAL_COLOURS = {"feedback": "success", "withdrawn": "default"} | dict.fromkeys(EpisodeJudgement.IMPLICIT, "info")
 HINT_COLOURS = {"suggested": "warning", "confirmed": "default", "dismissed": "default"}
 
 
@@ -130,11 +131,16 @@ class DuplicateAdmin(ReadOnlyAdmin):
 class JudgementAdmin(ReadOnlyAdmin):
     """The lessons; they are written by feedback."""
 
-    list_display = ["judged_at", "task", "chosen", "right_project", "reliability", "judged_by"]
+    list_display = ["judged_at", "task", "chosen", "right_project", "reliability", "came_from", "judged_by"]
+    list_filter = ["signal"]
     list_select_related = ["episode__task"]
     search_fields = ["right_project", "judged_by", "episode__task__title"]
-    fields = ["task", "episode", "chosen", "right_project", "reliability", "judged_by", "judged_at"]
+    fields = ["task", "episode", "chosen", "right_project", "reliability", "came_from", "judged_by", "judged_at"]
     ordering = ["-judged_at", "-pk"]
+
+    @display(description="Signal", ordering="signal", label=SIGNAL_COLOURS)
+    def came_from(self, judgement: EpisodeJudgement) -> tuple[str, str]:
+        return judgement.signal, judgement.get_signal_display()
 
     @admin.display(description="Task")
     def task(self, judgement: EpisodeJudgement) -> Any:

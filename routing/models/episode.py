@@ -60,9 +60,27 @@ class EpisodeJudgement(Timestamped, Versioned):
     `right_project` is the true destination where it is known; without one the episode teaches nothing but doubt.
     """
 
+    class Signal(models.TextChoices):
+        """Where the lesson comes from.
+
+        feedback: somebody said so · completed, declined, moved: nobody said it, what became of the work hints at it ·
+        withdrawn: what was said is taken back, and teaches nothing.
+        """
+
+        FEEDBACK = "feedback"
+        COMPLETED = "completed"
+        DECLINED = "declined"
+        MOVED = "moved"
+        WITHDRAWN = "withdrawn"
+
+    IMPLICIT = (Signal.COMPLETED, Signal.DECLINED, Signal.MOVED)
+
     episode = models.OneToOneField(Episode, models.CASCADE, primary_key=True, related_name="judgement")
     right_project = models.CharField(max_length=100, null=True)
     reliability = models.FloatField(default=1.0, db_default=1.0)
+    signal = models.CharField(
+        max_length=20, choices=Signal.choices, default=Signal.FEEDBACK, db_default=Signal.FEEDBACK
+    )
     judged_by = models.CharField(max_length=200)
     judged_at = models.DateTimeField()
     weighed_at = models.DateTimeField(null=True, help_text="When its vote was last found right or wrong.")

@@ -6,16 +6,19 @@ from django.utils import timezone
 
 from hopper.common.db.clock import Now
 from hopper.common.models import Timestamped
+from routing.querysets import LearnedStateQuerySet
 
 
 class LearnedState(Timestamped):
-    """One fit of the learned factor: arrays in NumPy's own format, never a pickle; the newest is live."""
+    """One fit: arrays in NumPy's own format, never a pickle, or a curve in its metrics; the newest number is live."""
 
     scope = models.CharField(max_length=100, default="global", db_default="global")
     kind = models.CharField(max_length=50)
     number = models.PositiveIntegerField()
     arrays = models.BinaryField()
     metrics = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+
+    objects = LearnedStateQuerySet.as_manager()
 
     class Meta:
         db_table = "learned_states"

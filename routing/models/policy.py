@@ -9,6 +9,7 @@ from django.db.models import Q
 from hopper.common.errors import wrong
 from hopper.common.ids import new_id
 from hopper.common.models import Timestamped, Versioned
+from instances.config import PRIORITIES
 from routing.policy.rules import read_rules
 from routing.policy.view import DEFAULT_WEIGHTS
 from routing.querysets import PolicyQuerySet, VersionQuerySet
@@ -36,7 +37,7 @@ def check_rules(rules: object) -> None:
     read_rules(rules)
 
 
-THRESHOLDS = ("confidence", "explore")
+THRESHOLDS = ("confidence", *PRIORITIES, "explore")
 
 
 def check_shares(values: object) -> None:

@@ -5,6 +5,7 @@ from routing.embedding.fetch import fetch_model
 from routing.operations.advising import advise_on, advise_waiting, answer_as_sage, is_sage
 from routing.operations.attention import reset_attention
 from routing.operations.backtests import backtest_version, why_untested
+from routing.operations.calibrating import calibrate_if_due, fit_curves
 from routing.operations.chains import chain_of
 from routing.operations.consolidating import (
     AlreadyConsolidating,
@@ -23,6 +24,8 @@ from routing.operations.deciding import (
 from routing.operations.delegations import change_delegation, delegate_task, delete_delegation, split_task
 from routing.operations.duplicates import NoDuplicate, settle_duplicate, suggest_twin
 from routing.operations.explaining import explain_task
+from routing.operations.forecasting import Outlook, health, look_out
+from routing.operations.gates import HOUSE, set_threshold, threshold_of
 from routing.operations.handing import NotDelegated, hand_down
 from routing.operations.hops import (
     OfferExpired,
@@ -57,12 +60,14 @@ from routing.operations.usage import record_usage
 
 __all__ = [
     "CONSUMER",
+    "HOUSE",
     "AlreadyConsolidating",
     "Dossier",
     "EmbeddingFailed",
     "NoDuplicate",
     "NotDelegated",
     "OfferExpired",
+    "Outlook",
     "ProposalSettled",
     "Tally",
     "accept_delegation",
@@ -74,6 +79,7 @@ __all__ = [
     "ask_for_advice",
     "assign_task",
     "backtest_version",
+    "calibrate_if_due",
     "cancel_delegation",
     "chain_of",
     "change_delegation",
@@ -99,11 +105,14 @@ __all__ = [
     "embed_waiting",
     "explain_task",
     "fetch_model",
+    "fit_curves",
     "get_embedder",
     "hand_down",
+    "health",
     "is_sage",
     "judge_episode",
     "load_policy",
+    "look_out",
     "open_dossier",
     "propose_rules",
     "proven_by",
@@ -120,6 +129,7 @@ __all__ = [
     "roll_back",
     "route_task",
     "route_waiting",
+    "set_threshold",
     "settle_advice",
     "settle_delegations",
     "settle_duplicate",
@@ -128,6 +138,7 @@ __all__ = [
     "stop_shadow",
     "suggest_for",
     "suggest_twin",
+    "threshold_of",
     "why_untested",
     "write_policy",
 ]

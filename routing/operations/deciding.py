@@ -123,7 +123,7 @@ def _route_each(waiting: Sequence[Task], now: datetime) -> int:
 def _outdated(limit: int) -> Sequence[Task]:
     """Return what was sent to review before the policy or the learning changed."""
     changed = [
-        LearnedState.objects.order_by("-number").values_list("created_at", flat=True).first(),
+        LearnedState.objects.in_force(loading.STATE).values_list("created_at", flat=True).first(),
         PolicyVersion.objects.filter(state="active").values_list("activated_at", flat=True).first(),
     ]
     since = max((moment for moment in changed if moment), default=None)

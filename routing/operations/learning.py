@@ -34,7 +34,7 @@ BATCH = 500
 @transaction.atomic
 def judge_episode(
     *, episode: Episode, right_project: str | None, judged_by: str, reliability: float = 1.0,
-    success: bool | None = None, now: datetime | None = None,
+    success: bool | None = None, signal: str = EpisodeJudgement.Signal.FEEDBACK, now: datetime | None = None,
 ) -> EpisodeJudgement:  # fmt: skip
     """Remember where the episode's task truly belonged, or (None) that this is unknown; the newest word counts.
 
@@ -46,11 +46,11 @@ def judge_episode(
     judgement, created = EpisodeJudgement.objects.select_for_update().get_or_create(
         pk=episode.pk,
         defaults={"right_project": right_project, "reliability": reliability, "judged_by": judged_by,
-                  "judged_at": now, "updated_at": now},
+                  "signal": signal, "judged_at": now, "updated_at": now},
     )  # fmt: skip
     is_news = created or judgement.right_project != right_project
     if not created:
-        judgement.right_project, judgement.reliability = right_project, reliability
+        judgement.right_project, judgement.reliability, judgement.signal = right_project, reliability, signal
         judgement.judged_by, judgement.judged_at, judgement.updated_at = judged_by, now, now
         judgement.version += 1
         judgement.save()

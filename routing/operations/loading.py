@@ -17,9 +17,11 @@ from instances.models import Instance
 from projects.models import Project
 from routing.learning.memory import Memory
 from routing.models import Decision, PolicyVersion
+from routing.operations.gates import Gates, read_gates
 from routing.operations.patterns import read_patterns
 from routing.operations.remembering import STATE, Learned, catch_up, read_attention, read_model
 from routing.operations.skills import read_skills
+from routing.policy.calibration import ANY
 from routing.policy.rules import RuleBook, read_rules
 from routing.policy.types import Candidate, Door, Roster, TaskView
 from routing.policy.view import DEFAULT_THRESHOLD, PolicyView
@@ -34,6 +36,7 @@ EPOCH = datetime.fromtimestamp(0, UTC)  # a door is told the hour when a task co
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
+    "SELECT MAX(number) FROM learned_states WHERE kind = 'calibration'",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
     "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'shadow'",
     f"SELECT MAX(number) FROM learned_states WHERE kind = '{STATE}'",  # noqa: S608 - a constant of ours
@@ -44,7 +47,7 @@ QUESTIONS = (
     "SELECT MAX(number) FROM learned_states WHERE kind = 'skills'",
 )
 COLUMNS = (  # what each column of the answers speaks of
-    *["places"] * 6, *["policy"] * 2, *["challenger"] * 2, "model", *["lessons"] * 2, "attention", *["patterns"] * 3,
+    *["places"] * 7, *["policy"] * 2, *["challenger"] * 2, "model", *["lessons"] * 2, "attention", *["patterns"] * 3,
     "skills",
 )  # fmt: skip
 
@@ -118,8 +121,9 @@ def _read_places() -> tuple[Roster, dict[str, Project]]:
     rows = list(Project.objects.select_related("instance").order_by("name"))
     doors = _doors({project.instance_id for project in rows if project.instance_id})
     closed = Instance.objects.exclude(status=Instance.Status.ACTIVE).values_list("pk", "status")
+    gates = read_gates()
     roster = Roster(
-        [_candidate(project, doors.get(project.instance_id or "", ())) for project in rows],
+        [_candidate(project, doors.get(project.instance_id or "", ()), gates) for project in rows],
         {pk: f"is {why}" for pk, why in closed},
     )
     return roster, {project.pk: project for project in rows}
@@ -141,14 +145,14 @@ def _doors_on_way(seats: Mapping[str, Instance], key: str | None) -> Iterator[Do
         key = seat.parent_id
 
 
-def _candidate(project: Project, doors: tuple[Door, ...]) -> Candidate:
+def _candidate(project: Project, doors: tuple[Door, ...], gates: Gates) -> Candidate:
     promised = project.sla.get("completion_time")
     return Candidate(
         project=project.pk, instance=project.instance_id, capabilities=project.capabilities,
         tags=tuple(project.tags), executor_type=project.executor_type, velocity=project.velocity,
         completion_days=read_duration(promised).total_seconds() / SECONDS_A_DAY if promised else None,
         capacity=project.capacity, boost=project.priority_boost, inactive=why_inactive(project),
-        doors=doors,
+        doors=doors, gate=gates.at(project.instance_id),
     )  # fmt: skip
 
 
@@ -181,7 +185,7 @@ def view_of(version: PolicyVersion) -> PolicyView:
     """Return a stored policy version, compiled."""
     return PolicyView(
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
-        threshold=version.thresholds.get("confidence", DEFAULT_THRESHOLD),
+        threshold=version.thresholds.get(ANY, DEFAULT_THRESHOLD), thresholds=version.thresholds,
         explore=version.thresholds.get("explore", 0.0),
     )  # fmt: skip
 

@@ -1,11 +1,13 @@
 """Choosing among candidates whose shares are known, or refusing to; with the record of why."""
 
 import hashlib
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from routing.policy.calibration import OPEN, calibrate
 from routing.policy.pool import Belief, Case, believe
 from routing.policy.types import Choice, Ranked
 
@@ -28,17 +30,18 @@ def choose(case: Case) -> Choice:
     numbers, propensity = _drawn(case, belief, _ranking(case, belief))
     ranked = tuple(_describe(case, number, belief) for number in numbers)
     best = ranked[0]
+    sure, needed = _gate(case, numbers[0], best.score)
     is_known = _is_known(case, numbers[0])
     why_not = None
     if case.verdict.review:
         why_not = f"Rule {case.verdict.review!r} sends it to a person"
     elif not is_known:
         why_not = "It is unlike anything confirmed so far"
-    elif round(best.score, DIGITS) < case.policy.threshold:
-        why_not = f"Not sure enough ({best.score:.0%}, {case.policy.threshold:.0%} is needed)"
+    elif round(sure, DIGITS) < needed:
+        why_not = f"Not sure enough ({sure:.0%}, {needed:.0%} is needed)"
     return Choice(
-        "abstained" if why_not else "routed", min(best.score, 1.0), _sentence(ranked, why_not), _leader(case, numbers),
-        ranked, case.filtered.counts, case.policy.threshold, _record(case, belief, numbers, is_known),
+        "abstained" if why_not else "routed", sure, _sentence(ranked, sure, why_not), _leader(case, numbers),
+        ranked, case.filtered.counts, needed, _record(case, belief, numbers, is_known),
         tied=tuple(place.project or "" for place in ranked if _is_equal(place.score, best.score)),
         changes=case.verdict.changes, propensity=propensity,
     )  # fmt: skip
@@ -60,12 +63,20 @@ def _ranking(case: Case, belief: Belief) -> list[int]:
 def _drawn(case: Case, belief: Belief, numbers: list[int]) -> tuple[list[int], float]:
     """Return the ranking with one of the near-equals first, and how likely that was; drawn only where one is sure."""
     shares = belief.shares
-    least = max(shares[numbers[0]] - case.policy.explore, case.policy.threshold)
-    near = [number for number in numbers if shares[number] >= least]
-    if not case.policy.explore or len(near) < 2:
+    if not case.policy.explore:
+        return numbers, 1.0
+    near = [number for number in numbers if shares[number] >= shares[numbers[0]] - case.policy.explore]
+    near = [number for number in near if operator.ge(*_gate(case, number, float(shares[number])))]
+    if len(near) < 2:
         return numbers, 1.0
     drawn = near[int(hashlib.sha256(case.seed.encode()).hexdigest(), 16) % len(near)]
     return [drawn, *(number for number in numbers if number != drawn)], 1 / len(near)
+
+
+def _gate(case: Case, number: int, share: float) -> tuple[float, float]:
+    """Return how sure a share makes Hopper of the candidate, and how sure it must be there."""
+    gate = case.roster.candidates[number].gate
+    return calibrate(share, gate.curve), case.policy.needed(gate, case.priority)
 
 
 def _describe(case: Case, number: int, belief: Belief) -> Ranked:
@@ -111,7 +122,9 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
     said = case.said_learned
     unknown = [name for name in case.verdict.votes if name not in case.roster.index]
     forbidden = [case.roster.index[name] for name in case.filtered.forbidden]
+    best = [case.roster.candidates[number] for number in numbers]
     return {
+        "priority": case.priority,
         "known": is_known,
         "elsewhere": round(belief.elsewhere, 4),
         "others": case.others + float(belief.mass[~shown].sum()),
@@ -125,18 +138,19 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "neighbours": list(said.neighbours) if said else [],
         "experts": dict(said.experts) if said else {},
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
+        "gates": {place.instance or "": place.gate.as_dict() for place in best if place.gate != OPEN},
         "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),
     }
 
 
-def _sentence(ranked: Sequence[Ranked], why_not: str | None) -> str:
+def _sentence(ranked: Sequence[Ranked], sure: float, why_not: str | None) -> str:
     best = ranked[0]
     because = "; ".join(best.reasons[:3]) or "nothing speaks against it"
     if why_not:
         nearest = ", ".join(f"{place.project} {place.score:.0%}" for place in ranked[:3])
         return f"{why_not}. Nearest: {nearest} ({because})."
     rival = f" Next: {ranked[1].project} {ranked[1].score:.0%}." if len(ranked) > 1 else ""
-    return f"{best.project} {best.score:.0%}: {because}.{rival}"
+    return f"{best.project} {sure:.0%}: {because}.{rival}"
 
 
 def _is_equal(one: float, other: float) -> bool:

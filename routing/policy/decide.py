@@ -26,7 +26,9 @@ def decide(
     if not filtered.kept.any():
         return _nobody(filtered, policy, verdict)
     says = [say for strategy in strategies if (say := strategy.weigh(task, roster))]
-    return choose(Case(roster, policy, verdict, filtered, says, order=order or {}, seed=task.id))
+    return choose(
+        Case(roster, policy, verdict, filtered, says, order=order or {}, seed=task.id, priority=task.priority)
+    )
 
 
 def _explicit(task: TaskView, roster: Roster) -> Choice:

@@ -51,6 +51,7 @@ class Case:
     says: Sequence[Say]
     others: float = 0.0
     order: Mapping[str, float] = field(default_factory=dict)
+    priority: str = "medium"
     seed: str = ""
 
     @property

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from routing.policy.calibration import OPEN, Gate
 from routing.policy.choosing import choose
 from routing.policy.matching import Filtered
 from routing.policy.pool import LARGEST_ODDS, Case, LearnedSay
 from routing.policy.rules import Verdict
-from routing.policy.types import Candidate, Choice, Ranked, Roster, Say, TaskView
+from routing.policy.types import Candidate, Changes, Choice, Ranked, Roster, Say, TaskView
 from routing.policy.view import PolicyView
 
 BEYOND = -float(LARGEST_ODDS)  # what a voted candidate that was not among the best weighs without the vote
@@ -34,7 +35,7 @@ def replay_with(evidence: Mapping[str, Any], policy: PolicyView, verdict: Verdic
     """Decide once more from a record that has odds, with this verdict of the rules."""
     odds = _known(evidence, verdict)
     shown = {place["project"]: place for place in evidence["candidates"]}
-    roster = Roster([Candidate(name, shown.get(name, {}).get("instance_id")) for name in odds])
+    roster = Roster([_candidate(name, shown.get(name, {}), evidence) for name in odds])
     kept = np.array([name not in verdict.forbidden for name in odds])
     if not kept.any():
         return Choice("abstained", 0.0, "Nobody can take it: the rules forbid everyone.", "rules",
@@ -43,13 +44,22 @@ def replay_with(evidence: Mapping[str, Any], policy: PolicyView, verdict: Verdic
                         tuple(name for name in odds if name in verdict.forbidden))  # fmt: skip
     order = {name: float(number) for number, name in enumerate(odds)}
     says = list(_says(evidence, odds, shown))
-    return choose(Case(roster, policy, verdict, filtered, says, others=evidence["others"], order=order,
-                       seed=evidence["input"]["id"]))  # fmt: skip
+    others, input = evidence["others"], evidence["input"]
+    return choose(Case(roster, policy, verdict, filtered, says, others=others, order=order, seed=input["id"],
+                       priority=verdict.changes.priority or input["priority"]))  # fmt: skip
+
+
+def _candidate(name: str, shown: Mapping[str, Any], evidence: Mapping[str, Any]) -> Candidate:
+    instance = shown.get("instance_id")
+    gate = evidence.get("gates", {}).get(instance or "")
+    return Candidate(name, instance, gate=Gate.from_dict(gate) if gate else OPEN)
 
 
 def verdict_of(evidence: Mapping[str, Any]) -> Verdict:
     """Return what the rules said then."""
-    return Verdict(evidence["votes"], evidence["forbidden"], evidence["review"], evidence["rules"])
+    seen, counted = evidence["input"]["priority"], evidence.get("priority")
+    changes = Changes(priority=counted if counted != seen else None)
+    return Verdict(evidence["votes"], evidence["forbidden"], evidence["review"], evidence["rules"], changes)
 
 
 def as_seen(evidence: Mapping[str, Any], description: str | None) -> TaskView | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instances.scopes import Facts, ScopeRules
+from routing.policy.calibration import OPEN, Gate
 
 Floats = NDArray[np.float64]
 PRIORITIES = ("low", "medium", "high", "urgent")
@@ -126,6 +127,7 @@ class Candidate:
     capacity: int | None = None
     boost: Mapping[str, float] = field(default_factory=dict)
     inactive: str | None = None
+    gate: Gate = OPEN
     doors: tuple[Door, ...] = ()
 
     def why_closed(self, task: TaskView) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from routing.policy.calibration import Gate
 from routing.policy.rules import RuleBook
 
 DEFAULT_THRESHOLD = 0.6
@@ -22,9 +23,14 @@ class PolicyView:
     book: RuleBook = field(default_factory=lambda: RuleBook(()))
     weights: Mapping[str, float] = field(default_factory=dict)
     threshold: float = DEFAULT_THRESHOLD
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     explore: float = 0.0
     id: str | None = None
     number: int = 0
+
+    def needed(self, gate: Gate, priority: str) -> float:
+        """Return how sure Hopper must be to send a task of this priority through the gate."""
+        return gate.needed(self.thresholds, self.threshold, priority)
 
     def weight(self, factor: str) -> float:
         return self.weights.get(factor, DEFAULT_WEIGHTS[factor])

@@ -34,9 +34,10 @@ def roster(*candidates, closed=None):
     return Roster([Candidate(c) if isinstance(c, str) else c for c in candidates], closed)
 
 
-def policy(*rules, threshold=0.6, **weights):
+def policy(*rules, threshold=0.6, thresholds=(), **weights):
     """A policy of rules as people write them."""
-    return PolicyView(book=RuleBook(read_rules(list(rules))), threshold=threshold, weights=weights)
+    book = RuleBook(read_rules(list(rules)))
+    return PolicyView(book=book, threshold=threshold, thresholds=dict(thresholds), weights=weights)
 
 
 def votes_for(project, *, when, name="a rule", **more):
