@@ -40,7 +40,7 @@ BREACHES = [
     ("house", "hopper/common/durations.py", "hopper.settings"),
     ("rooms", "routing/policy/types.py", "routing.learning.features"),
     ("rooms", "routing/learning/features.py", "routing.querysets"),
-    ("rooms", "routing/querysets.py", "routing.models"),
+    ("rooms", "routing/querysets/decisions.py", "routing.models"),
     ("rooms", "routing/models/learned.py", "routing.strategies"),
     ("rooms", "routing/strategies/load.py", "routing.operations"),
     ("rooms", "tasks/operations/identity.py", "tasks.serializers"),

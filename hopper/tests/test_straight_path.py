@@ -164,6 +164,7 @@ def state(keys):
     for task in Task.objects.filter(pk__in=keys).order_by("title"):
         episode = Episode.objects.get(task=task)
         evidence = {name: value for name, value in episode.decision_factors.items() if name != "ms"}
+        evidence["input"] |= {"id": None, "at": None}
         last = Event.objects.about(task).last()
         found.append([
             task.title, *(getattr(task, name) for name in shown), *(getattr(task.decision, name) for name in decided),

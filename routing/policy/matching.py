@@ -27,6 +27,29 @@ class Filtered:
     forbidden: tuple[str, ...] = ()
 
 
+class _Sieve:
+    """The candidates that are left, and why the others are not."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.roster = roster
+        self.kept = np.ones(len(roster), bool)
+        self.counts: dict[str, int] = {}
+        self.removed: dict[str, str] = {}
+
+    def remove(self, mask: NDArray[np.bool_], why: str) -> None:
+        fallen = np.flatnonzero(self.kept & mask)
+        if len(fallen):
+            self.counts[why] = self.counts.get(why, 0) + len(fallen)
+            self.kept = self.kept & ~mask
+            named = (self.roster.names[n] for n in fallen[: NAMED - len(self.removed)])
+            self.removed.update(dict.fromkeys(named, why))
+
+    def remove_named(self, reasons: Mapping[str, str]) -> None:
+        for project, why in reasons.items():
+            if project in self.roster.index:
+                self.remove(_only(self.roster, self.roster.index[project]), why)
+
+
 def filter_candidates(
     task: TaskView, roster: Roster, verdict: Verdict, quarantined: Mapping[str, str] | None = None
 ) -> Filtered:
@@ -34,40 +57,25 @@ def filter_candidates(
 
     `quarantined` says why some projects are kept away from such tasks.
     """
-    kept = np.ones(len(roster), bool)
-    counts: dict[str, int] = {}
-    removed: dict[str, str] = {}
-
-    def remove(mask: NDArray[np.bool_], why: str) -> None:
-        nonlocal kept
-        fallen = np.flatnonzero(kept & mask)
-        if len(fallen):
-            counts[why] = counts.get(why, 0) + len(fallen)
-            kept = kept & ~mask
-            removed.update(dict.fromkeys((roster.names[n] for n in fallen[: NAMED - len(removed)]), why))
-
+    sieve = _Sieve(roster)
     for number in roster.inactive:
-        remove(_only(roster, number), roster.candidates[number].inactive or "inactive")
+        sieve.remove(_only(roster, number), roster.candidates[number].inactive or "inactive")
     for number in roster.guarded:
         if why := roster.candidates[number].why_closed(task):
-            remove(_only(roster, number), why)
+            sieve.remove(_only(roster, number), why)
     if task.executor_preference:
-        remove(roster.executors != task.executor_preference, f"is no {task.executor_preference}")
-    remove(roster.capacity == 0, "has no capacity")
-    passed_over = dict.fromkeys(task.passed_over, "had it before and did not get to it")
-    for project, why in {**(quarantined or {}), **passed_over}.items():
-        if project in roster.index:
-            remove(_only(roster, roster.index[project]), why)
+        sieve.remove(roster.executors != task.executor_preference, f"is no {task.executor_preference}")
+    sieve.remove(roster.capacity == 0, "has no capacity")
+    sieve.remove_named(quarantined or {})
+    sieve.remove_named(dict.fromkeys(task.passed_over, "had it before and did not get to it"))
     unfit = np.zeros(len(roster), bool)
     for skill, level in task.required.items():
         lacking = roster.levels.get(skill, np.zeros(len(roster), np.int8)) < level
         unfit |= lacking
-        remove(lacking, f"lacks {skill} at level {level}")
-    forbidden = tuple(name for name in verdict.forbidden if name in roster.index and kept[roster.index[name]])
-    for project, rule in verdict.forbidden.items():
-        if project in roster.index:
-            remove(_only(roster, roster.index[project]), f"forbidden by rule {rule!r}")
-    return Filtered(kept, unfit, counts, removed, forbidden)
+        sieve.remove(lacking, f"lacks {skill} at level {level}")
+    left = [name for name in verdict.forbidden if name in roster.index and sieve.kept[roster.index[name]]]
+    sieve.remove_named({project: f"forbidden by rule {rule!r}" for project, rule in verdict.forbidden.items()})
+    return Filtered(sieve.kept, unfit, sieve.counts, sieve.removed, tuple(left))
 
 
 def _only(roster: Roster, number: int) -> NDArray[np.bool_]:
