@@ -53,7 +53,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_select_related = ["task", "project"]
     search_fields = ["task__title", "reasoning"]
     ordering = ["-decided_at", "-pk"]
-    change_form_outer_after_template = "admin/routing/decision/explanation.html"
+    change_form_outer_before_template = "admin/routing/decision/explanation.html"
     fieldsets = [
         (None, {"fields": ["task", "outcome", "project", "instance", "sure", "reasoning", "considered"]}),
         ("How", {"fields": ["decided_by", "decided_at", "decision_time_ms", "policy_version", "episode"]}),
