@@ -103,7 +103,7 @@ class ExampleSerializer(serializers.Serializer):
     title = serializers.CharField()
 
 
-class ProposalSerializer(serializers.Serializer):
+class RetagSerializer(serializers.Serializer):
     """A skill that people missed on tasks of a project, and some of those tasks."""
 
     project = serializers.CharField()

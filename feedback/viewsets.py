@@ -12,7 +12,7 @@ from feedback.serializers import (
     AcceptInput,
     FeedbackSerializer,
     ProposalInput,
-    ProposalSerializer,
+    RetagSerializer,
     StatisticsQuery,
     TallySerializer,
 )
@@ -40,7 +40,7 @@ class FeedbackViewSet(ReadViewSet):
         rows = self.get_queryset().between(wanted.get("since"), wanted.get("until"))
         return Response({"by": wanted["by"], "results": operations.count_feedback(feedback=rows, by=wanted["by"])})
 
-    @extend_schema(responses=ProposalSerializer(many=True))
+    @extend_schema(responses=RetagSerializer(many=True))
     @action(detail=False)
     def retag(self, request: Request) -> Response:
         """List the tags that people missed on tasks, the most often missed first."""

@@ -342,6 +342,8 @@ SPECTACULAR_SETTINGS = {
         "PatternSourceEnum": "hopper.api.enums.PATTERN_SOURCE",
         "FeedbackSourceEnum": "hopper.api.enums.FEEDBACK_SOURCE",
         "DecidedByEnum": "hopper.api.enums.DECIDED_BY",
+        "DependencyKindEnum": "hopper.api.enums.DEPENDENCY_KIND",
+        "AdviceKindEnum": "hopper.api.enums.ADVICE_KIND",
     },
 }
 

@@ -56,7 +56,7 @@ class AdvisedTaskViewSet(MeaningfulTaskViewSet):
         made = routing.ask_for_advice(task=self.get_object(), actor=self.actor, **wanted)
         return Response({"results": TaskAdviceSerializer.show_all(made)}, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=AdviceVerdict, responses=TaskAdviceSerializer)
+    @extend_schema(operation_id="tasks_advice_settle", request=AdviceVerdict, responses=TaskAdviceSerializer)
     @action(detail=True, methods=["post"], url_path="advice/(?P<key>[^/]+)")
     def settle_advice(self, request: Request, pk: str, key: str) -> Response:
         """Accept the advice, which changes the task as you would, or dismiss it."""

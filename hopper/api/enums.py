@@ -2,8 +2,8 @@
 
 from feedback.models import TaskFeedback
 from instances.models import Instance
-from routing.models import DecidedBy, Delegation, Episode, Pattern
-from tasks.models import Task
+from routing.models import DecidedBy, Delegation, Episode, Pattern, TaskAdvice
+from tasks.models import Task, TaskDependency
 
 TASK_STATUS = Task.Status.choices
 INSTANCE_STATUS = Instance.Status.choices
@@ -13,3 +13,5 @@ EPISODE_SOURCE = Episode.Source.choices
 PATTERN_SOURCE = Pattern.Source.choices
 FEEDBACK_SOURCE = TaskFeedback.Source.choices
 DECIDED_BY = DecidedBy.choices
+DEPENDENCY_KIND = TaskDependency.Kind.choices
+ADVICE_KIND = TaskAdvice.Kind.choices

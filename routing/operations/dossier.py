@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.conf import settings
 
@@ -14,6 +15,8 @@ from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
 from routing.strategies import Advised, Affinity, Boost, Capability, Counsel, Learned, Patterns, Velocity, Workload
 
+SECONDS_A_DAY = 86_400
+
 
 @dataclass(frozen=True)
 class Dossier:
@@ -21,6 +24,7 @@ class Dossier:
 
     knowledge: loading.Knowledge = field(default_factory=loading.Knowledge)
     workload: dict[str, int] = field(default_factory=dict)
+    queues: dict[str, datetime] = field(default_factory=dict)
     milliseconds: float = 0.0
     counsels: Sequence[Counsel] = ()
     recent: Mapping[str, str] = field(default_factory=dict)
@@ -37,9 +41,13 @@ class Dossier:
         """Return the factors; what the task means is read here, where the model has learned meanings."""
         return (
             Capability(use_mentions=not self.memory.is_fitted, proven=self.knowledge.proven), *self._learned(view),
-            Workload(self.workload), Velocity(), Boost(), Affinity(self.recent),
+            Workload(self.workload, self._ages(view)), Velocity(), Boost(), Affinity(self.recent),
             *(Advised(counsel) for counsel in self.counsels),
         )  # fmt: skip
+
+    def _ages(self, view: TaskView) -> dict[str, float]:
+        """Return the age of the oldest open task by project, in days, when the task is decided."""
+        return {name: (view.at - began.timestamp()) / SECONDS_A_DAY for name, began in self.queues.items()}
 
     def _learned(self, view: TaskView) -> Sequence[Strategy]:
         if settings.ROUTING_STRATEGY == "rules":
@@ -58,7 +66,7 @@ class Dossier:
 
 
 def open_dossier() -> Dossier:
-    """Read what a decision needs: two small queries while nothing has changed."""
+    """Read what a decision needs: two small queries while nothing has changed, and every half minute a third."""
     begun = time.perf_counter()
-    knowledge, workload = loading.load_knowledge(), loading.load_workload()
-    return Dossier(knowledge, workload, (time.perf_counter() - begun) * 1000)
+    knowledge, workload, queues = loading.load_knowledge(), loading.load_workload(), loading.load_queues()
+    return Dossier(knowledge, workload, queues, (time.perf_counter() - begun) * 1000)

@@ -1,7 +1,9 @@
 """What a decision needs from the database, kept per process and read anew only when it has changed."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 
 SECONDS_A_DAY = 86_400
 SECONDS_AN_HOUR = 3_600
+QUEUES_KEPT = 30.0  # seconds
 EPOCH = datetime.fromtimestamp(0, UTC)  # a door is told the hour when a task comes
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
@@ -74,13 +77,16 @@ class _Kept:
     learned: Learned = field(default_factory=Learned)
 
 
+NOT_ASKED: tuple[float, dict[str, datetime]] = (-math.inf, {})
+_queues = NOT_ASKED
 _kept = _Kept()
 _lock = threading.Lock()
 
 
 def forget() -> None:
     """Drop everything this process holds, as a new process would begin."""
-    global _kept
+    global _kept, _queues
+    _queues = NOT_ASKED
     _kept = _Kept()
 
 
@@ -215,6 +221,20 @@ def load_workload() -> dict[str, int]:
     """Return the number of live leases by project."""
     held = Task.objects.filter(status__in=Task.HELD, project__isnull=False).order_by()
     return dict(held.values_list("project").annotate(n=Count("pk")).values_list(F("project"), "n"))
+
+
+def load_queues() -> dict[str, datetime]:
+    """Return since when the oldest open task of each project could be begun; asked every half minute a process.
+
+    It is one look into an index for each project, too many for every decision, and ages change slowly.
+    """
+    global _queues
+    asked_at, queues = _queues
+    if time.monotonic() - asked_at > QUEUES_KEPT:
+        oldest = Task.objects.filter(project=OuterRef("pk"), status__in=Task.OPEN).order_by("began").values("began")[:1]
+        queues = {name: began for name, began in Project.objects.values_list("pk", Subquery(oldest)) if began}
+        _queues = time.monotonic(), queues
+    return queues
 
 
 def last_chosen(projects: Sequence[str]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from routing.policy.calibration import OPEN, Gate
 
 Floats = NDArray[np.float64]
 PRIORITIES = ("low", "medium", "high", "urgent")
+SPEED = {"fast": 1.0, "medium": 3.0, "slow": 10.0, "glacial": 30.0}  # usual days until done
 
 
 def text_of(title: str, description: str | None, tags: Sequence[str]) -> str:
@@ -171,6 +172,11 @@ class Roster:
             for skill, level in candidate.capabilities.items():
                 found.setdefault(skill, np.zeros(len(self), np.int8))[number] = level
         return found
+
+    @cached_property
+    def usual_days(self) -> Floats:
+        """The days that each candidate promises or usually takes."""
+        return np.array([c.completion_days or SPEED.get(c.velocity, SPEED["medium"]) for c in self.candidates], float)
 
     @cached_property
     def mentions(self) -> dict[str, list[int]]:

@@ -5,35 +5,46 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from routing.policy.types import Roster, Say, TaskView
+from routing.policy.types import SPEED, Floats, Roster, Say, TaskView
 
-SPEED = {"fast": 1.0, "medium": 3.0, "slow": 10.0, "glacial": 30.0}  # usual days until done
 UNLIMITED = 50.0  # a project without capacity is taken to be half full at this many live leases
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Room left: `1 − load/capacity`, from live leases by project."""
+    """Room left: `1 − load/capacity`, from live leases by project; less where the oldest open task is overdue.
+
+    `oldest` is the age of the oldest open task by project, in days. Up to the usual time it counts nothing; beyond it
+    the room shrinks to a half at most, since one forgotten task says little of the next.
+    """
 
     live: Mapping[str, int] = field(default_factory=dict)
+    oldest: Mapping[str, float] = field(default_factory=dict)
 
     def weigh(self, task: TaskView, roster: Roster) -> Say | None:
-        load = (
-            np.array([self.live.get(name, 0) for name in roster.names], float) if self.live else np.zeros(len(roster))
-        )
-        if not load.any():
+        load = _by_name(self.live, roster)
+        usual = roster.usual_days
+        late = np.maximum(_by_name(self.oldest, roster) - usual, 0)
+        if not load.any() and not late.any():
             return None
         limited = np.isfinite(roster.capacity)
         room = np.where(
             limited, 1 - load / np.where(roster.capacity > 0, roster.capacity, 1), UNLIMITED / (UNLIMITED + load)
         )
-        scores = np.clip(room, 0, 1)
+        scores = np.clip(room, 0, 1) * (0.5 + 0.5 * usual / (usual + late))
 
         def reason(number: int) -> str | None:
             capacity = roster.candidates[number].capacity
-            return f"holds {load[number]:.0f} of {capacity} tasks" if capacity and load[number] else None
+            parts = [f"holds {load[number]:.0f} of {capacity} tasks"] if capacity and load[number] else []
+            if late[number]:
+                parts.append(f"its oldest task is {late[number]:.1f} days late")
+            return " and ".join(parts) or None
 
         return Say("workload", scores, 2 * (scores - 1), reason, speaks=False)
+
+
+def _by_name(values: Mapping[str, float], roster: Roster) -> Floats:
+    return np.array([values.get(name, 0) for name in roster.names], float) if values else np.zeros(len(roster))
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Velocity:
         if not wanted:
             return None
         allowed = max(min(wanted), 0.05)
-        needed = np.array([c.completion_days or SPEED.get(c.velocity, 3.0) for c in roster.candidates])
+        needed = roster.usual_days
         scores = np.clip(allowed / needed, 0, 1)
         return Say(
             "velocity", scores, 2 * (scores - 1),

@@ -1,4 +1,5 @@
 import sys
+from datetime import timedelta
 
 import pytest
 from django.apps import apps
@@ -154,6 +155,12 @@ class TestRouting:
         other = TaskFactory(instance=room, requester="ada")
         route_task(task=other)
         assert return_to_routing(task=other, actor="ada").instance == home
+
+    def test_sends_less_to_where_old_work_waits(self):
+        (web, _) = make_projects("web", "shop", capabilities={"python": 4})
+        TaskFactory(project=web, status=Task.Status.ROUTED, created_at=timezone.now() - timedelta(days=30))
+        best = suggest_for(task=Task(title="x", required_capabilities={"python": 1})).ranked[0]
+        assert (best.project, best.factors["workload"]) == ("shop", 1.0)
 
     def test_sees_a_change_of_a_project_at_once(self):
         (web,) = make_projects("web", capabilities={"python": 4})

@@ -78,6 +78,13 @@ class TestWorkload:
         said = Workload({"a": 3}).weigh(TaskView("x"), roster(Candidate("a", capacity=4), "b"))
         assert [said.reason(number) for number in (0, 1)] == ["holds 3 of 4 tasks", None]
 
+    def test_shrinks_to_a_half_where_the_oldest_task_is_long_overdue(self):
+        places = roster(Candidate("late", velocity="fast"), Candidate("slow", velocity="glacial"), "idle")
+        said = scores(Workload({}, {"late": 3.0, "slow": 3.0}), TaskView("x"), places)
+        assert said == {"late": pytest.approx(2 / 3), "slow": 1.0, "idle": 1.0}
+        assert scores(Workload({}, {"late": 1e6}), TaskView("x"), places)["late"] == pytest.approx(0.5, abs=1e-3)
+        assert Workload({}, {"late": 3.0}).weigh(TaskView("x"), places).reason(0) == "its oldest task is 2.0 days late"
+
     def test_says_nothing_while_nobody_works(self):
         assert Workload({}).weigh(TaskView("x"), roster("a")) is None
 
