@@ -5,6 +5,7 @@ import re
 import sqlite3
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
@@ -40,11 +41,26 @@ def pytest_runtest_protocol(item):
     """Run what is marked `untraced` at full speed: coverage looks away, in threads too."""
     if not item.get_closest_marker("untraced"):
         return (yield)
+    with _untraced():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """Make the database at full speed: migrations are left out of coverage."""
+    if fixturedef.argname != "django_db_setup":
+        return (yield)
+    with _untraced():
+        return (yield)
+
+
+@contextmanager
+def _untraced():
     own, of_threads = sys.gettrace(), threading.gettrace()
     sys.settrace(None)
     threading.settrace(None)
     try:
-        return (yield)
+        yield
     finally:
         threading.settrace(of_threads)
         sys.settrace(own)

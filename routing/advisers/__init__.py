@@ -4,15 +4,17 @@ import os
 import threading
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from routing.advisers.base import Advice, AdviceFailed, Adviser, Option, Question, Usage, one_line
-from routing.advisers.llm import LLM, Configuration
+from routing.advisers.base import Advice, AdviceFailed, Adviser, Configuration, Option, Question, Usage, one_line
 from routing.advisers.sage import Sage
 
+if TYPE_CHECKING:
+    from routing.advisers.llm import LLM
+
 __all__ = [
-    "LLM",
     "Advice",
     "AdviceFailed",
     "Adviser",
@@ -40,7 +42,7 @@ def in_order(*, patience: float | None = None) -> list[Adviser]:
     return [adviser for kind in ASKS[settings.ROUTING_STRATEGY] if (adviser := known[kind])]
 
 
-def get_llm(*, patience: float | None = None) -> LLM | None:
+def get_llm(*, patience: float | None = None) -> "LLM | None":
     """Return the configured language model, made once per process and configuration, or None."""
     wanted = Configuration.from_settings()
     if not wanted.model:
@@ -52,6 +54,8 @@ def get_llm(*, patience: float | None = None) -> LLM | None:
 
 
 @lru_cache(maxsize=8)
-def _make(process: int, configuration: Configuration) -> LLM:
+def _make(process: int, configuration: Configuration) -> "LLM":
     """Make the client; a forked process gets its own, as connections are not shared."""
+    from routing.advisers.llm import LLM  # OpenAI's client takes a second to load and 60 MB: only where it is used
+
     return LLM(configuration)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from django.conf import settings
+
 from hopper.common.errors import HopperError
 
 LONGEST_REASON = 500
@@ -113,3 +115,25 @@ class Adviser(Protocol):
     def take_usage(self) -> Usage:
         """Return what was paid for since the last call, whether the answers were of use or not."""
         ...
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The settings that the adapter looks at; equal ones share a client. Prices are dollars a million tokens."""
+
+    model: str
+    base_url: str
+    api_key: str = field(repr=False)
+    timeout: float
+    prices: tuple[float, float] | None
+    retries: int = 1
+
+    @classmethod
+    def from_settings(cls) -> "Configuration":
+        """Read the settings of now, so that an override counts."""
+        prices = settings.LLM_PRICES
+        return cls(
+            model=settings.LLM_MODEL, base_url=settings.LLM_BASE_URL, api_key=settings.LLM_API_KEY,
+            timeout=settings.LLM_TIMEOUT,
+            prices=(prices["in"], prices["out"]) if {"in", "out"} <= prices.keys() else None,
+        )  # fmt: skip

@@ -3,16 +3,14 @@
 import json
 import re
 import threading
-from dataclasses import dataclass, field
 from typing import Any
 
 import openai
-from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from hopper.common.fields import normalise_tag
 from hopper.common.outbound import AnswerRefused, bounded_client
-from routing.advisers.base import Advice, AdviceFailed, Question, Usage, one_line
+from routing.advisers.base import Advice, AdviceFailed, Configuration, Question, Usage, one_line
 from routing.advisers.prompt import (
     ABSTAIN,
     EFFORTS,
@@ -31,28 +29,6 @@ BYTES_PER_TOKEN = 2  # fewer than any tokeniser takes of ordinary text, so that 
 MOST_TOKENS = 1_000_000  # that one answer may count: more is a fault of the server
 FENCED = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 FORMS = ("schema", "plain", "own temperature")  # what servers understand, the best first
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """The settings that the adapter looks at; equal ones share a client. Prices are dollars a million tokens."""
-
-    model: str
-    base_url: str
-    api_key: str = field(repr=False)
-    timeout: float
-    prices: tuple[float, float] | None
-    retries: int = 1
-
-    @classmethod
-    def from_settings(cls) -> "Configuration":
-        """Read the settings of now, so that an override counts."""
-        prices = settings.LLM_PRICES
-        return cls(
-            model=settings.LLM_MODEL, base_url=settings.LLM_BASE_URL, api_key=settings.LLM_API_KEY,
-            timeout=settings.LLM_TIMEOUT,
-            prices=(prices["in"], prices["out"]) if {"in", "out"} <= prices.keys() else None,
-        )  # fmt: skip
 
 
 class LLM:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from hopper.common.errors import HopperError
 from hopper.events import operations as events
-from routing.advisers import LLM, AdviceFailed, get_llm
+from routing.advisers import AdviceFailed, Adviser, get_llm
 from routing.models import TaskAdvice
 from routing.operations import loading
 from routing.operations.budget import reserve, settle_cost
@@ -54,7 +54,7 @@ def ask_for_advice(*, task: Task, kinds: Sequence[str], actor: str) -> list[Task
     return [open_ones.get(kind) or _want(task, kind, llm, actor) for kind in dict.fromkeys(kinds)]
 
 
-def _want(task: Task, kind: str, llm: LLM, actor: str) -> TaskAdvice:
+def _want(task: Task, kind: str, llm: Adviser, actor: str) -> TaskAdvice:
     advice = TaskAdvice(task=task, kind=kind, model=llm.model, asked_by=actor)
     return events.create_row(advice, kind="advice.wanted", actor=actor, unique=False, task=task.pk, asked_for=kind)
 

@@ -4,7 +4,7 @@ import pytest
 from django.core.checks import run_checks
 
 from routing.advisers import AdviceFailed, Option, Question, Usage, get_llm, in_order
-from routing.advisers.llm import Configuration
+from routing.advisers.base import Configuration
 from routing.advisers.sage import Sage
 from routing.tests.advisers import configured_llm
 from routing.tests.openai_stub import data_of, send
