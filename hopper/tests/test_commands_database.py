@@ -60,6 +60,7 @@ class TestDbstats:
         assert "         3  tasks\n" in say("dbstats")
 
 
+@pytest.mark.untraced
 @pytest.mark.django_db
 class TestDumpschema:
     def test_shows_every_column_of_every_model_and_indexes_with_theirs(self):
@@ -104,6 +105,7 @@ class TestVacuum:
         assert Task.objects.count() == 1
 
 
+@pytest.mark.untraced
 @pytest.mark.django_db(transaction=True)
 class TestResetdb:
     def test_leaves_an_empty_and_migrated_database(self, settings):
@@ -224,6 +226,7 @@ class TestSeed:
         assert not Project.objects.exists()
 
 
+@pytest.mark.untraced
 @pytest.mark.django_db(transaction=True)
 class TestSeedReset:
     def test_begins_anew(self, settings):

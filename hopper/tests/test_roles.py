@@ -20,7 +20,7 @@ from routing.operations import assign_task
 from tasks.tests.factories import TaskFactory
 from tasks.viewsets import TaskViewSet
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 
 
 def doors():

@@ -37,7 +37,7 @@ from tasks.models import Task
 from tasks.operations import block_task, claim_task, fail_task
 from tasks.tests.factories import TaskFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 WORD = "zebra"  # in the texts of every body: none may be found where answers are kept
 
 

@@ -238,6 +238,7 @@ class TestSuggesting:
         assert Task.objects.get(pk=stored.pk).version == stored.version
 
 
+@pytest.mark.untraced
 class TestTheCostOfADecision:
     def test_does_not_grow_with_projects_rules_lessons_and_finished_tasks(self):
         (first,) = make_projects("p-0", capabilities={"python": 4})
@@ -273,6 +274,7 @@ ODD = {
 }
 
 
+@pytest.mark.untraced
 class TestAnOddText:
     @pytest.mark.parametrize(("title", "description"), ODD.values(), ids=ODD)
     @pytest.mark.parametrize("is_fitted", [False, True])
@@ -294,6 +296,7 @@ INJECTION = (
 FIELDS = ("title", "description", "requester", "owner", "conversation_id", "context", "estimated_effort")
 
 
+@pytest.mark.untraced
 class TestAnOddTask:
     """By the door that everybody has: a decision or a clear error, the same twice."""
 

@@ -71,6 +71,7 @@ lessons = st.lists(st.tuples(st.sampled_from(WORDS), st.integers(0, 30).map("p{}
 weights = st.fixed_dictionaries({"learned": st.sampled_from([0, 0.5, 1.0]), "capability": st.sampled_from([0, 2.0])})
 
 
+@pytest.mark.untraced
 class TestReplayingARecord:
     @given(tasks, places, rules, lessons, weights, st.dictionaries(st.sampled_from(["p1", "p2"]), st.integers(1, 3)),
            st.sampled_from([0.0, 0.3]))  # fmt: skip
