@@ -296,12 +296,17 @@ class FlipSerializer(serializers.Serializer):
     moved = serializers.FloatField()
 
 
-class NearSerializer(serializers.Serializer):
-    """An episode that was learned from and is most alike, and what became of it."""
+class NeighbourSerializer(serializers.Serializer):
+    """An episode that was learned from and reads like the task."""
 
     episode = serializers.CharField()
     project = serializers.CharField()
     similarity = serializers.FloatField()
+
+
+class NearSerializer(NeighbourSerializer):
+    """A neighbour with what became of it."""
+
     success = serializers.BooleanField(allow_null=True)
 
 

@@ -10,13 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hopper.api.meaning import MeaningfulTaskViewSet
+from hopper.api.places import projects_seen_by
 from hopper.common.models import Role
 from hopper.common.rest.principals import Principal
 from hopper.common.rest.serializers import StrictSerializer
-from projects.models import Project
 from routing import operations as routing
 from routing.models import AdviserQuestion, TaskAdvice
-from routing.serializers import CandidateSerializer, TaskAdviceSerializer
+from routing.serializers import CandidateSerializer, NeighbourSerializer, TaskAdviceSerializer
 from tasks.models import Task
 
 
@@ -82,14 +82,6 @@ class QuestionSerializer(serializers.Serializer):
     answered_at = serializers.DateTimeField(allow_null=True)
 
 
-class NeighbourSerializer(serializers.Serializer):
-    """A confirmed episode that reads like the task."""
-
-    episode = serializers.CharField()
-    project = serializers.CharField()
-    similarity = serializers.FloatField()
-
-
 class KnownSerializer(serializers.Serializer):
     """What a decision would stand on now: candidates, why others are out, near episodes, and who was asked."""
 
@@ -103,8 +95,7 @@ class KnownSerializer(serializers.Serializer):
 
 def known_of(task: Task, principal: Principal) -> dict[str, Any]:
     """Return all that is known for a decision about the task, as far as the principal may see it."""
-    seen = Project.objects.for_principal(principal).values_list("pk", flat=True) if principal.is_limited else None
-    choice = routing.suggest_for(task=task, among=seen)
+    choice = routing.suggest_for(task=task, among=projects_seen_by(principal))
     asked = list(AdviserQuestion.objects.filter(task=task).order_by("asked_at", "pk").values())
     whole = not principal.is_limited
     return {

@@ -21,6 +21,13 @@ def named_place(names: dict[str, Any], principal: Principal) -> dict[str, Any]:
     }
 
 
+def projects_seen_by(principal: Principal) -> frozenset[str] | None:
+    """Return the keys of the projects that the principal may be told of, or None for all."""
+    if not principal.is_limited:
+        return None
+    return frozenset(Project.objects.for_principal(principal).values_list("pk", flat=True))
+
+
 def named_instance(name: str | None, principal: Principal, *, field: str = "instance") -> Any:
     """Return the instance of that id or name, as far as the principal may see it, or None if none is named.
 

@@ -16,13 +16,12 @@ from feedback.models import TaskFeedback
 from feedback.serializers import FeedbackInput, FeedbackSerializer, TaughtFeedbackSerializer
 from hopper.api.delegation import DelegatedTaskViewSet
 from hopper.api.meaning import DuplicateSerializer
-from hopper.api.places import named_place
+from hopper.api.places import named_place, projects_seen_by
 from hopper.common.models import Role
 from hopper.common.rest import idempotency
 from hopper.common.rest.principals import Principal
 from hopper.events.models import Event
 from hopper.events.serializers import EventSerializer
-from projects.models import Project
 from routing import operations as routing
 from routing.models import Decision
 from routing.serializers import DecisionInput, DecisionSerializer, ExplanationSerializer
@@ -45,16 +44,9 @@ LONGEST_WAIT = 10
 
 def suggestion(task: Task, principal: Principal) -> dict[str, Any]:
     """Return what Hopper would decide about the task; nothing is stored."""
-    choice = routing.suggest_for(task=task, among=_seen_by(principal))
+    choice = routing.suggest_for(task=task, among=projects_seen_by(principal))
     found = {name: getattr(choice, name) for name in ("outcome", "confidence", "reasoning", "decided_by")}
     return {**found, "candidates": [place.as_dict() for place in choice.ranked]}
-
-
-def _seen_by(principal: Principal) -> frozenset[str] | None:
-    """Return the projects that may be told of, or None for all."""
-    if not principal.is_limited:
-        return None
-    return frozenset(Project.objects.for_principal(principal).values_list("pk", flat=True))
 
 
 class DetailedTaskSerializer(TaskSerializer):
@@ -158,7 +150,7 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
     @action(detail=True)
     def explain(self, request: Request, pk: str) -> Response:
         """Say why the task is to go where it is to go, and the smallest change that would have flipped it."""
-        return Response(routing.explain_task(task=self.get_object(), among=_seen_by(self.principal)))
+        return Response(routing.explain_task(task=self.get_object(), among=projects_seen_by(self.principal)))
 
     @extend_schema(request=DecisionInput, responses=DecisionSerializer)
     @decision.mapping.put

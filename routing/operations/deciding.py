@@ -42,14 +42,19 @@ class TaskNotPending(HopperError):
 
 def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime | None = None) -> Choice:
     """Decide about a task, stored or not, and store nothing; `among` names the projects that may be told of."""
+    now = now or timezone.now()
+    view = loading.view_of_task(task, now=now)
+    return dossier_about(task=task, view=view, now=now, among=among).decide(view)[0]
+
+
+def dossier_about(*, task: Task, view: TaskView, now: datetime, among: Iterable[str] | None = None) -> Dossier:
+    """Return all that a decision about this task stands on; `among` names the projects that may be told of."""
     dossier = open_dossier()
     if among is not None:
         names = set(among)
         seen = [candidate for candidate in dossier.knowledge.roster.candidates if candidate.project in names]
         dossier = replace(dossier, knowledge=replace(dossier.knowledge, roster=Roster(seen)))
-    now = now or timezone.now()
-    view = loading.view_of_task(task, now=now)
-    return with_recent(with_counsels(dossier, task=task, view=view), task=task, now=now).decide(view)[0]
+    return with_recent(with_counsels(dossier, task=task, view=view), task=task, now=now)
 
 
 def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) -> Decision:
@@ -61,7 +66,7 @@ def route_task(*, task: Task, actor: str = ROUTER, now: datetime | None = None) 
         raise TaskNotPending(f"The task is {task.status}; only a pending task is routed.", status=task.status)
     now = now or timezone.now()
     view = loading.view_of_task(task, now=now)
-    dossier = with_recent(with_counsels(open_dossier(), task=task, view=view), task=task, now=now)
+    dossier = dossier_about(task=task, view=view, now=now)
     choice, milliseconds = dossier.decide(view)
     decision = _store(task, choice, view, dossier, actor=actor, now=now, milliseconds=milliseconds)
     decide_in_shadow(decision=decision, view=view, dossier=dossier)

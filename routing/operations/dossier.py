@@ -15,8 +15,6 @@ from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
 from routing.strategies import Advised, Affinity, Boost, Capability, Counsel, Learned, Patterns, Velocity, Workload
 
-SECONDS_A_DAY = 86_400
-
 
 @dataclass(frozen=True)
 class Dossier:
@@ -47,7 +45,7 @@ class Dossier:
 
     def _ages(self, view: TaskView) -> dict[str, float]:
         """Return the age of the oldest open task by project, in days, when the task is decided."""
-        return {name: (view.at - began.timestamp()) / SECONDS_A_DAY for name, began in self.queues.items()}
+        return {name: (view.at - began.timestamp()) / loading.SECONDS_A_DAY for name, began in self.queues.items()}
 
     def _learned(self, view: TaskView) -> Sequence[Strategy]:
         if settings.ROUTING_STRATEGY == "rules":

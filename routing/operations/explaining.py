@@ -3,9 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.utils import timezone
+
 from routing.models import Decision, Episode, PolicyVersion
 from routing.operations import loading
-from routing.operations.dossier import open_dossier
+from routing.operations.deciding import dossier_about
 from routing.operations.evidence import evidence_of
 from routing.policy.flips import Flip, flips
 from routing.policy.replay import as_seen
@@ -36,7 +38,9 @@ def explain_task(*, task: Task, among: Collection[str] | None = None) -> dict[st
 
 
 def _explanation_of_now(task: Task, among: Collection[str] | None) -> dict[str, Any]:
-    dossier, view = open_dossier(), loading.view_of_task(task)
+    now = timezone.now()
+    view = loading.view_of_task(task, now=now)
+    dossier = dossier_about(task=task, view=view, now=now, among=among)
     choice, milliseconds = dossier.decide(view)
     evidence = evidence_of(view, choice, dossier, milliseconds)
     best = choice.best if choice.is_routed else None

@@ -54,7 +54,8 @@ def _flip(change: str, now: Choice, then: Choice) -> Flip:
     first = now.best.project if now.best else None
     share = next((place.score for place in then.ranked if place.project == first), 0.0)
     outcome, project = _goal(then)
-    return Flip(change, outcome, project, then.confidence, abs(now.confidence - share))
+    was = now.best.score if now.best else 0.0
+    return Flip(change, outcome, project, then.confidence, abs(was - share))
 
 
 def _rules(
@@ -96,7 +97,7 @@ def _threshold(now: Choice) -> list[Flip]:
     if now.is_routed:
         change = f"with a threshold above {now.confidence:.0%}"
         return [Flip(change, "abstained", None, now.confidence, gap)]
-    if now.best and now.reasoning.startswith("Not sure enough"):
+    if now.best and now.evidence["known"] and not now.evidence["review"]:
         change = f"with a threshold of {now.confidence:.0%}"
         return [Flip(change, "routed", now.best.project, now.confidence, gap)]
     return []

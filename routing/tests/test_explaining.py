@@ -3,7 +3,10 @@ from django.core.management import CommandError
 from django.urls import reverse
 
 from hopper.tests.commands import ask, say
+from instances.tests.factories import InstanceFactory
+from projects.operations import change_project
 from routing.operations import assign_task, explain_task, load_policy, route_task
+from routing.policy.calibration import Curve, Gate
 from routing.policy.flips import flips
 from routing.policy.replay import as_seen, replay
 from routing.policy.types import Candidate, TaskView
@@ -84,6 +87,24 @@ class TestExplaining:
     def test_says_what_would_be_decided_where_nothing_is(self, task):
         told = explain_task(task=TaskFactory(title="login again"))
         assert (told["decided_at"], told["project"]) == (None, "web")
+
+    def test_of_what_is_not_decided_stands_on_what_the_decision_would(self):
+        event = {"window": {"starts_at": "2020-01-01T00:00:00+00:00", "ends_at": "2090-01-01T00:00:00+00:00"}}
+        fair = InstanceFactory(scope="EVENT", config=event)
+        (stall,) = make_projects("stall")
+        change_project(project=stall, instance=fair, actor="ada")
+        activate_rules(votes_for("stall", when={"keyword": "balloon"}, weight=0.9))
+        told = explain_task(task=TaskFactory(title="a balloon"))
+        assert (told["outcome"], told["project"], told["removed"]) == ("routed", "stall", {})
+
+    def test_measures_a_change_by_the_share_and_not_by_the_calibrated_confidence(self):
+        gate = Gate(curve=Curve(slope=1.0, intercept=1.0))
+        places = roster(Candidate("web", gate=gate), Candidate("sark", gate=gate))
+        sizes = {flip.change: flip.moved for flip in found(TaskView("login"), places, policy(LOGIN, SSO))}
+        plain = {
+            flip.change: flip.moved for flip in found(TaskView("login"), roster("web", "sark"), policy(LOGIN, SSO))
+        }
+        assert sizes["with the tag 'sso'"] == pytest.approx(plain["with the tag 'sso'"])
 
     def test_tells_what_became_of_the_nearest_episodes(self):
         teach_topics()
