@@ -5,7 +5,7 @@ PYTHON ?= python3
 PORT ?= 8000
 NAME ?= routing
 COV ?= --cov --cov-report=term:skip-covered
-SERVERS := browser or redis or processes
+SERVERS := browser or redis or neo4j or processes
 BIN := .venv/bin
 RUN := $(BIN)/python
 MANAGE := $(RUN) manage.py
@@ -24,7 +24,7 @@ URL = sqlite:///$(HERE)/var/$(1).db
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers run worker beat relay lint check bench redis clean
+.PHONY: help demo test servers run worker beat relay lint check bench redis neo4j clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -85,6 +85,9 @@ bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, tr
 redis: ## a Redis for development, if redis-server is installed
 	@command -v redis-server >/dev/null || { echo "Install Redis first, like: apt-get install redis-server"; exit 1; }
 	redis-server --bind 127.0.0.1 --port 6379 --save "" --appendonly no
+
+neo4j: ## a Neo4j for development, from Maven's artifacts, if Java 17 and Maven are installed; NEO4J_URL=bolt://127.0.0.1:7687
+	@.ci/neo4j/run var/neo4j/dev 7687
 
 clean: ## remove what make and Hopper made here: .venv, caches, demo and test databases
 	@if [ -x $(RUN) ] && [ -d var/postgres ]; then $(RUN) -m hopper.common.db.embedded stop var/postgres || true; fi

@@ -21,7 +21,7 @@ def pytest_configure():
     Argon2 is slow on purpose, and WhiteNoise looks up all static files anew for every test client.
     """
     settings.EMBEDDINGS_PROVIDER, settings.EMBEDDINGS_MODEL = "hashing", ""
-    settings.LLM_MODEL = settings.SAGE = ""
+    settings.LLM_MODEL = settings.SAGE = settings.NEO4J_URL = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
     settings.MEMORY_REPOSITORY = os.environ["MEMORY_REPOSITORY"] = ""  # in processes that tests start, too
@@ -66,7 +66,7 @@ def _untraced():
         sys.settrace(own)
 
 
-NEVER_SKIPPED_IN_CI = ("data", "browser", "redis")
+NEVER_SKIPPED_IN_CI = ("data", "browser", "redis", "neo4j")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -111,6 +111,16 @@ def api(db):
         return ApiClient(text)
 
     return client
+
+
+@pytest.fixture(scope="session")
+def neo4j_url(tmp_path_factory):
+    """Start one Neo4j for all tests of this process; return its address."""
+    from hopper.tests.processes import Processes, start_neo4j
+
+    running = Processes()
+    yield start_neo4j(running, tmp_path_factory.mktemp("neo4j"))
+    running.kill_all()
 
 
 @pytest.fixture

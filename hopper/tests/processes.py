@@ -98,3 +98,14 @@ def start_redis(processes, folder):
     wait_until(lambda: answers(port), "Redis")
     processes.environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
     return redis.Redis(port=port)
+
+
+def start_neo4j(processes, folder):
+    """Start an empty Neo4j; return its address, which the processes get too."""
+    if not (shutil.which("java") and shutil.which("mvn")):
+        pytest.skip("No Java found: Neo4j needs openjdk-17-jdk-headless and maven.")
+    port = free_port()
+    processes.start(str(settings.BASE_DIR / ".ci/neo4j/run"), str(folder / "neo4j"), str(port))
+    wait_until(lambda: answers(port), "Neo4j")
+    processes.environment["NEO4J_URL"] = f"bolt://127.0.0.1:{port}"
+    return processes.environment["NEO4J_URL"]
