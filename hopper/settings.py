@@ -219,6 +219,10 @@ CONSUMERS = {
     )
 }  # fmt: skip
 
+# What a consumer is carried: the state of a row, in one delivery however often it changed, unless it is named here as
+# wanting each "event", in order.
+CARRIES: dict[str, str] = {}
+
 # -- tasks --------------------------------------------------------------------------------------------------
 
 # How long a claim holds a task without a heartbeat, by the type of its executor; unknown types count as agent.
