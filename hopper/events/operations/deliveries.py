@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from hopper.common.db.clock import Now
 from hopper.common.errors import HopperError
+from hopper.common.jobs import wake
 from hopper.events.models import Delivery, Event
 
 KEPT = timedelta(days=7)
@@ -46,6 +47,7 @@ def schedule(events: Iterable[Event]) -> None:
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany(SCHEDULE, rows)
+        wake({row[2] for row in rows})
 
 
 @transaction.atomic
@@ -64,6 +66,7 @@ def retry_delivery(*, delivery: Delivery) -> Delivery:
         found.update(status=Delivery.Status.DONE, done_at=Now())
     else:
         found.update(status=Delivery.Status.PENDING, attempts=0, available_at=Now())
+        wake([dead.consumer])
     return found.get()
 
 
