@@ -100,6 +100,7 @@ INSTALLED_APPS = [
     "hopper",
 ]
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -109,6 +110,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "hopper.common.outages.OutagePages",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "hopper.urls"
 WSGI_APPLICATION = "hopper.wsgi.application"
@@ -164,6 +166,8 @@ CACHES = {
 }
 NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "bolt", "bolt+s"))
 READINESS = ["health_check.Database"]
+# What /metrics asks at each scrape, beside what the web processes counted: functions that yield Prometheus metrics.
+METRICS = ["hopper.events.metrics.deliveries"]
 
 # -- work in the background ---------------------------------------------------------------------------------
 
@@ -225,7 +229,7 @@ CONSUMERS = {
 # wanting each "event", in order.
 CARRIES: dict[str, str] = {}
 
-# Which job a worker is woken for when there is news for a consumer; without Redis the relay finds it within two seconds.
+# Which job a worker is woken for when there is news for a consumer; without Redis the relay finds it in two seconds.
 WAKES = {"embedding": "routing.embed_waiting"}
 
 # -- tasks --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q, Sum
 
 from hopper.common.db.clock import Now
 from hopper.common.models import Role
@@ -39,6 +39,17 @@ class EventQuerySet(models.QuerySet):
 class DeliveryQuerySet(models.QuerySet):
     """Deliveries; chain the questions like filters."""
 
+    def for_principal(self, principal: Any) -> Self:
+        """Deliveries that the principal may see: they speak of every branch, so a limited key sees none."""
+        return self.none() if principal.is_limited or not principal.may(Role.OPERATOR) else self.all()
+
+    def search(self, text: str) -> Self:
+        """Deliveries whose row or error contains every word."""
+        found = self
+        for word in text.split():
+            found = found.filter(Q(aggregate_id__icontains=word) | Q(last_error__icontains=word))
+        return found
+
     def waiting(self, consumer: str) -> Self:
         """Deliveries that the consumer may take now, oldest first: none while an older one of the same row is open."""
         due = Q(status="pending", available_at__lte=Now()) | Q(status="leased", lease_until__lte=Now())
@@ -71,6 +82,14 @@ class DeliveryQuerySet(models.QuerySet):
     def undone(self) -> Self:
         """Deliveries that are open, or were given up."""
         return self.exclude(status="done")
+
+    def counted(self) -> Any:
+        """One entry for each consumer: how many it has, by status, and since when its oldest is open."""
+        by_status = {status: Count("pk", filter=Q(status=status)) for status in ("pending", "leased", "dead")}
+        is_open = Q(status__in=["pending", "leased"])
+        return self.values("consumer").annotate(
+            **by_status, attempts=Sum("attempts", filter=is_open, default=0), oldest=Min("created_at", filter=is_open)
+        )
 
     def held_with(self, *, keys: Sequence[int], fence: int) -> Self:
         """Those of the deliveries that are still leased under this fence."""

@@ -14,12 +14,14 @@ from hopper.events.operations.rows import (
     record_events,
     save_row,
 )
+from hopper.events.operations.traffic import Traffic, traffic
 
 __all__ = [
     "HOPPER",
     "DeliveryFailed",
     "NotDead",
     "StillInUse",
+    "Traffic",
     "change_row",
     "check_row",
     "create_row",
@@ -32,4 +34,5 @@ __all__ = [
     "retry_delivery",
     "save_row",
     "schedule",
+    "traffic",
 ]
