@@ -6,9 +6,14 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Count, Exists, Min, OuterRef, Q, Sum
 
+from hopper.common.db.asked import Asked, Usual
 from hopper.common.db.clock import Now
 from hopper.common.models import Role
 
+# The words of the partial indexes, as SQLite wants to read them.
+IS_OPEN = Usual("{0} IN ('pending', 'leased')", "status")
+IS_DEAD = Asked("{0} = 'dead'", "status")
+IS_UNDONE = Asked("NOT ({0} = 'done')", "status")
 PLACE = ("consumer", "aggregate_type", "aggregate_id")  # where deliveries stand one behind the other
 
 
@@ -53,19 +58,19 @@ class DeliveryQuerySet(models.QuerySet):
     def waiting(self, consumer: str) -> Self:
         """Deliveries that the consumer may take now, oldest first: none while an older one of the same row is open."""
         due = Q(status="pending", available_at__lte=Now()) | Q(status="leased", lease_until__lte=Now())
-        earlier = self.model._default_manager.filter(
+        earlier = self.model._default_manager.undone().filter(
             version__lt=OuterRef("version"), **{name: OuterRef(name) for name in PLACE}
         )
         in_the_way = earlier.filter(Q(status__in=["pending", "leased"]) | Q(status="dead", carries="event"))
-        return self.filter(due, ~Exists(in_the_way), consumer=consumer).order_by("id")
+        return self.filter(IS_OPEN, due, ~Exists(in_the_way), consumer=consumer).order_by("id")
 
     def open(self) -> Self:
         """Deliveries that are not done and not given up."""
-        return self.filter(status__in=["pending", "leased"])
+        return self.filter(IS_OPEN)
 
     def dead(self) -> Self:
         """Deliveries that were given up: somebody has to look."""
-        return self.filter(status="dead")
+        return self.filter(IS_DEAD)
 
     def beside(self, delivery: Any) -> Self:
         """Deliveries of the same row to the same consumer."""
@@ -81,7 +86,7 @@ class DeliveryQuerySet(models.QuerySet):
 
     def undone(self) -> Self:
         """Deliveries that are open, or were given up."""
-        return self.exclude(status="done")
+        return self.filter(IS_UNDONE)
 
     def counted(self) -> Any:
         """One entry for each consumer: how many it has, by status, and since when its oldest is open."""

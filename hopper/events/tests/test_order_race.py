@@ -1,4 +1,4 @@
-"""Order per row while workers fail and are killed (reliability.md A8): none of a thousand events comes before another."""
+"""Order per row while workers fail and are killed (reliability.md A8): no event of a thousand passes another."""
 
 import pytest
 
@@ -13,7 +13,7 @@ DONE = "SELECT COUNT(*) FROM deliveries WHERE status = 'done'"
 @pytest.fixture
 def carried(settings, transactional_db, shared_url, tmp_path):
     """Have the workers carry a thousand events; return what came, in order, and how often workers were killed."""
-    settings.CONSUMERS = dict.fromkeys(("task.stored", "task.submitted", "task.imported", "task.changed"), ["ordered"])
+    settings.CONSUMERS = {"task.stored": ["ordered"], "task.submitted": ["ordered"], "task.changed": ["ordered"]}
     settings.CARRIES = {"ordered": "event"}
     tasks = create_tasks(rows=[{"title": "a"} for _ in range(ROWS)], actor="ada")
     for version in range(2, VERSIONS + 1):
