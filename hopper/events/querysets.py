@@ -58,8 +58,8 @@ class DeliveryQuerySet(models.QuerySet):
     def waiting(self, consumer: str) -> Self:
         """Deliveries that the consumer may take now, oldest first: none while an older one of the same row is open."""
         due = Q(status="pending", available_at__lte=Now()) | Q(status="leased", lease_until__lte=Now())
-        earlier = self.model._default_manager.undone().filter(
-            version__lt=OuterRef("version"), **{name: OuterRef(name) for name in PLACE}
+        earlier = self.model._default_manager.filter(
+            IS_UNDONE, version__lt=OuterRef("version"), **{name: OuterRef(name) for name in PLACE}
         )
         in_the_way = earlier.filter(Q(status__in=["pending", "leased"]) | Q(status="dead", carries="event"))
         return self.filter(IS_OPEN, due, ~Exists(in_the_way), consumer=consumer).order_by("id")
