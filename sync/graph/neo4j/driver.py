@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.conf import settings
 from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, Query, unit_of_work
@@ -98,7 +98,7 @@ def write(work: Callable[[ManagedTransaction], Result]) -> Result:
 
 def ask_in(transaction: ManagedTransaction, cypher: str, **parameters: Any) -> list[Row]:
     """Return the rows that the question finds in the transaction."""
-    return transaction.run(cast("LiteralString", cypher), parameters).data()
+    return transaction.run(cypher, parameters).data()
 
 
 def stream(cypher: str, *, size: int, **parameters: Any) -> Iterator[Sequence[Row]]:
@@ -106,7 +106,7 @@ def stream(cypher: str, *, size: int, **parameters: Any) -> Iterator[Sequence[Ro
 
     :raises GraphUnavailable: if Neo4j does not answer
     """
-    query = Query(cast("LiteralString", cypher), timeout=LONGEST_STREAM)
+    query = Query(cypher, timeout=LONGEST_STREAM)
     with in_our_words(), get_driver().session(fetch_size=size) as session:
         found = session.run(query, parameters)
         while rows := [record.data() for record in found.fetch(size)]:
@@ -118,7 +118,7 @@ def run(cypher: str, **parameters: Any) -> None:
 
     :raises GraphUnavailable: if Neo4j does not answer
     """
-    query = Query(cast("LiteralString", cypher), timeout=LONGEST_STREAM)
+    query = Query(cypher, timeout=LONGEST_STREAM)
     with in_our_words(), get_driver().session() as session:
         session.run(query, parameters).consume()
 
