@@ -1,6 +1,7 @@
 """Writing rows with their events, and carrying the news to whoever waits for it."""
 
 from hopper.events.operations.deliveries import DeliveryFailed, drain, purge_deliveries, retry_delivery, schedule
+from hopper.events.operations.positions import end_of_log, stamp_positions
 from hopper.events.operations.rows import (
     HOPPER,
     StillInUse,
@@ -23,6 +24,7 @@ __all__ = [
     "create_row",
     "delete_row",
     "drain",
+    "end_of_log",
     "lock_row",
     "purge_deliveries",
     "record_event",
@@ -30,4 +32,5 @@ __all__ = [
     "retry_delivery",
     "save_row",
     "schedule",
+    "stamp_positions",
 ]
