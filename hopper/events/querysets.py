@@ -24,6 +24,18 @@ class EventQuerySet(models.QuerySet):
         """Events of one row, oldest first."""
         return self.filter(aggregate_type=row._meta.label_lower, aggregate_id=row.pk).order_by("version")
 
+    def unstamped(self) -> Self:
+        """Events that have no position yet."""
+        return self.filter(position__isnull=True)
+
+    def stamped(self) -> Self:
+        """Events that have their place in the log."""
+        return self.filter(position__isnull=False)
+
+    def since(self, position: int) -> Self:
+        """Events after the position, in the order of the log."""
+        return self.filter(position__gt=position).order_by("position")
+
     def for_principal(self, principal: Any) -> Self:
         """Events that the principal may see: the log spans every branch, so a limited key sees none."""
         limited = principal.instances or principal.projects
