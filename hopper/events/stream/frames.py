@@ -16,9 +16,7 @@ from hopper.events.serializers import EventSerializer
 PAGE = 500
 FACTS = ("type", "aggregate_type", "aggregate_id", "actor")  # what a stream can be narrowed by
 Answer = TypeVar("Answer")
-_threads = ThreadPoolExecutor(
-    max_workers=4, thread_name_prefix="stream"
-)  # and so many connections, however many listen
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stream")  # and so many connections, however many listen
 _json = FastJSONRenderer()
 
 
