@@ -24,11 +24,11 @@ from hopper.events.filters import EventFilter, StreamFilter
 from hopper.events.models import Event
 from hopper.events.operations import stamp_positions
 from hopper.events.serializers import EventSerializer
-from hopper.events.stream import HEADER, follow, hub_of_this_loop, starting_place, wanted_facts
+from hopper.events.stream import HEADER, Rhythm, follow, hub_of_this_loop, starting_place, wanted_facts
 
 
 class StreamIsElsewhere(HopperError):
-    """The live stream has a process of its own, `manage.py stream`; its port is one above where `serve` started both."""
+    """The live stream has a process of its own, `manage.py stream`: `serve` starts it at the next higher port."""
 
     code = "stream_is_elsewhere"
     status = 404
@@ -41,15 +41,22 @@ class EventViewSet(ReadViewSet):
     serializer_class = EventSerializer
     filterset_class = EventFilter
     access: ClassVar = {**READ_ACCESS, "stream": Role.VIEWER}
-    orderings: ClassVar = {"id": "id", "occurred_at": "occurred_at"}
+    orderings: ClassVar = {"id": "id", "position": "position", "occurred_at": "occurred_at"}
     default_ordering = "-id"
+    rhythm = Rhythm()
 
     def list(self, request: Request, **kwargs: Any) -> Response:
         """List events, newest first; after a position that was seen, in the order of the log, and none is missed."""
         stamp_positions()
         if "after" in request.query_params:
-            self.orderings, self.default_ordering = {**self.orderings, "position": "position"}, "position"
+            self.default_ordering = "position"
         return super().list(request, **kwargs)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Leave out what has no position yet where that is the order."""
+        rows: Any = super().filter_queryset(queryset)
+        ordering = self.request.query_params.get("ordering") or self.default_ordering
+        return rows.stamped() if "position" in ordering else rows
 
     @extend_schema(
         parameters=[OpenApiParameter(HEADER, OpenApiTypes.INT64, OpenApiParameter.HEADER,
@@ -73,7 +80,7 @@ class EventViewSet(ReadViewSet):
 
     async def _frames(self, place: int, wanted: Mapping[str, str]) -> AsyncIterator[bytes]:
         await sync_to_async(close_old_connections)()  # this request's own thread lasts as long as the stream
-        frames = follow(hub_of_this_loop(), place=place, wanted=wanted, may_go_on=self._may_go_on)
+        frames = follow(hub_of_this_loop(), place=place, wanted=wanted, may_go_on=self._may_go_on, rhythm=self.rhythm)
         async with aclosing(frames):
             async for frame in frames:
                 yield frame
