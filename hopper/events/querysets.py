@@ -17,6 +17,8 @@ def _keys_of(relation: Any, row: models.Model) -> list[str]:
     others = relation.related_model._default_manager.filter(**{relation.field.name: row.pk})
     return [str(key) for key in others.values_list("pk", flat=True)]
 
+PLACE = ("consumer", "aggregate_type", "aggregate_id")  # where deliveries stand one behind the other
+
 
 class EventQuerySet(models.QuerySet):
     """Events; chain the questions like filters."""
@@ -70,9 +72,8 @@ class DeliveryQuerySet(models.QuerySet):
         """Deliveries that the consumer may take now, oldest first: none while an older one of the same row is open."""
         due = Q(status="pending", available_at__lte=Now()) | Q(status="leased", lease_until__lte=Now())
         earlier = self.model._default_manager.filter(
-            consumer=OuterRef("consumer"), aggregate_type=OuterRef("aggregate_type"),
-            aggregate_id=OuterRef("aggregate_id"), version__lt=OuterRef("version"),
-        )  # fmt: skip
+            version__lt=OuterRef("version"), **{name: OuterRef(name) for name in PLACE}
+        )
         in_the_way = earlier.filter(Q(status__in=["pending", "leased"]) | Q(status="dead", carries="event"))
         return self.filter(due, ~Exists(in_the_way), consumer=consumer).order_by("id")
 
@@ -83,6 +84,18 @@ class DeliveryQuerySet(models.QuerySet):
     def dead(self) -> Self:
         """Deliveries that were given up: somebody has to look."""
         return self.filter(status="dead")
+
+    def beside(self, delivery: Any) -> Self:
+        """Deliveries of the same row to the same consumer."""
+        return self.filter(**{name: getattr(delivery, name) for name in PLACE})
+
+    def overtaken_by(self, taken: Sequence[Any]) -> Self:
+        """Dead deliveries of state whose row has been taken in since: a consumer of state has all of it now."""
+        newer = self.model._default_manager.filter(
+            pk__in=[delivery.pk for delivery in taken], status="done", version__gt=OuterRef("version"),
+            **{name: OuterRef(name) for name in PLACE},
+        )  # fmt: skip
+        return self.dead().filter(Exists(newer), carries="state", consumer=taken[0].consumer)
 
     def undone(self) -> Self:
         """Deliveries that are open, or were given up."""

@@ -1,6 +1,7 @@
 """Writing rows with their events, and carrying the news to whoever waits for it."""
 
-from hopper.events.operations.deliveries import DeliveryFailed, drain, purge_deliveries, retry_delivery, schedule
+from hopper.events.operations.carrying import DeliveryFailed, drain
+from hopper.events.operations.deliveries import NotDead, purge_deliveries, retry_delivery, schedule
 from hopper.events.operations.positions import end_of_log, stamp_positions
 from hopper.events.operations.rows import (
     HOPPER,
@@ -18,6 +19,7 @@ from hopper.events.operations.rows import (
 __all__ = [
     "HOPPER",
     "DeliveryFailed",
+    "NotDead",
     "StillInUse",
     "change_row",
     "check_row",

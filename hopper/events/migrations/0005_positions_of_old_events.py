@@ -12,7 +12,7 @@ END = "INSERT INTO log_end (id, position) SELECT 1, COUNT(*) FROM events"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('events', '0003_positions'),
+        ('events', '0004_positions'),
     ]
 
     operations = [
