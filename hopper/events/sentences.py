@@ -38,6 +38,7 @@ SENTENCES = {
     "task.dependencies_changed": "Waits for[ {depends_on}]",
     "task.freed": "Free to begin: {by} is over",
     "task.blocker_lost": "What it waits for, {by}, is {status}",
+    "task.delegation_removed": "A hop that was over was deleted",
     "task.duplicate_suggested": "May repeat another task ({similarity} alike)",
     "task.duplicate_confirmed": "Confirmed as a duplicate",
     "task.duplicate_dismissed": "No duplicate after all",

@@ -18,7 +18,7 @@ from hopper.common.errors import HopperError
 from hopper.common.models import Role
 from hopper.common.rest.filters import StrictFilterBackend
 from hopper.common.rest.pagination import Unpaged
-from hopper.common.rest.renderers import EventStreamRenderer, FastJSONRenderer
+from hopper.common.rest.renderers import EventStreamRenderer
 from hopper.common.rest.viewsets import READ_ACCESS, ReadViewSet
 from hopper.events.filters import EventFilter, StreamFilter
 from hopper.events.models import Event
@@ -61,11 +61,11 @@ class EventViewSet(ReadViewSet):
     @extend_schema(
         parameters=[OpenApiParameter(HEADER, OpenApiTypes.INT64, OpenApiParameter.HEADER,
                                      description="The `id` of the last event seen: goes on after it.")],
-        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+        filters=True, responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )  # fmt: skip
     @action(
         detail=False, filterset_class=StreamFilter, filter_backends=[StrictFilterBackend], pagination_class=Unpaged,
-        renderer_classes=[EventStreamRenderer, FastJSONRenderer],
+        renderer_classes=[EventStreamRenderer],
     )  # fmt: skip
     def stream(self, request: Request) -> StreamingHttpResponse:
         """Send events as they happen (server-sent events): `id` is the position, `event` the type, `data` the event."""

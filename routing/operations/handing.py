@@ -84,7 +84,7 @@ def offer(
         task=task, source_instance=source.instance, target_instance=goal.instance, delegation_type=delegation_type,
         reason=reason or None, delegated_at=now, expires_at=now + timedelta(seconds=seconds),
     )  # fmt: skip
-    told = {"task": task.pk, "level": source.instance.pk, "target": goal.instance.pk}
+    told: dict[str, Any] = {"task": task.pk, "level": source.instance.pk, "target": goal.instance.pk}
     hop = log.create_row(hop, kind="delegation.created", actor=actor, **told)
     # Whoever ended the target meanwhile held its row until now: the foreign key waited, the look above did not.
     if not Instance.objects.active().filter(pk=goal.instance.pk).exists():

@@ -55,7 +55,8 @@ class TestTheSentences:
     @pytest.mark.parametrize(
         ("kind", "payload", "said"),
         [
-            ("task.routed", {"project": "sark", "instance": None, "confidence": 0.951}, "Routed to sark (confidence 0.95)"),
+            ("task.routed", {"project": "sark", "instance": None, "confidence": 0.951},
+             "Routed to sark (confidence 0.95)"),
             ("task.routed", {}, "Routed"),
             ("task.changed", {"changed": ["tags", "title"]}, "Changed: tags, title"),
             ("task.claimed", {"fence": 3}, "Claimed by agent-7"),
