@@ -14,7 +14,7 @@ from hopper.api.memory import MemoryViewSet
 from hopper.api.review import ReviewViewSet, SuggestionViewSet
 from hopper.api.system import SystemViewSet
 from hopper.api.tasks import ComposedTaskViewSet
-from hopper.events.viewsets import EventViewSet
+from hopper.events.viewsets import DeliveryViewSet, EventViewSet
 from projects.viewsets import ProjectViewSet
 from routing.viewsets import (
     DecisionViewSet,
@@ -53,4 +53,5 @@ router.register("memory/stats", ProjectMemory, basename="memory-stats")
 router.register("memory/consolidate", ConsolidationViewSet, basename="consolidation")
 router.register("memory", MemoryViewSet, basename="memory")
 router.register("events", EventViewSet, basename="event")
+router.register("deliveries", DeliveryViewSet, basename="delivery")
 router.register("system", SystemViewSet, basename="system")
