@@ -253,8 +253,7 @@ GRAPH_SYNC_ON_WRITE = env.flag("GRAPH_SYNC_ON_WRITE", default=True)
 GRAPH_SYNC_INTERVAL = env.whole("GRAPH_SYNC_INTERVAL", default=300, minimum=1)
 if NEO4J_URL:
     CONSUMERS |= {kind: [*CONSUMERS.get(kind, ()), "graph"] for kind in GRAPH_EVENTS}
-    if GRAPH_SYNC_ON_WRITE:
-        WAKES["graph"] = "sync.mirror_waiting"
+    WAKES |= {"graph": "sync.mirror_waiting"} if GRAPH_SYNC_ON_WRITE else {}
 
 # -- tasks --------------------------------------------------------------------------------------------------
 
