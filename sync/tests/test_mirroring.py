@@ -21,7 +21,8 @@ from routing.operations import (
 )
 from sync.graph.neo4j.driver import run
 from sync.metrics import graph as graph_metrics
-from sync.operations import compare_graph, graph_lag, mirror_waiting, read_nodes, refresh_tags
+from sync.operations import compare_graph, graph_lag, mirror_waiting, refresh_tags
+from sync.operations.reading import read_nodes
 from tasks.models import Task, TaskDependency
 from tasks.operations import (
     add_dependency,
