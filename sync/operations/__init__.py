@@ -2,9 +2,9 @@
 
 from sync.operations.mappings import change_mapping, create_mapping, delete_mapping
 from sync.operations.mirroring import CONSUMER, Rebuilt, mirror_waiting, rebuild_graph, refresh_tags
-from sync.operations.reading import SUBJECTS, read_nodes
+from sync.operations.reading import SUBJECTS
 from sync.operations.reconciling import Comparison, compare_graph, reconcile_graph
-from sync.operations.watching import graph_gauges, graph_lag, graph_status
+from sync.operations.watching import graph_lag, graph_status, last_check, missing_constraints
 
 __all__ = [
     "CONSUMER",
@@ -15,11 +15,11 @@ __all__ = [
     "compare_graph",
     "create_mapping",
     "delete_mapping",
-    "graph_gauges",
     "graph_lag",
     "graph_status",
+    "last_check",
     "mirror_waiting",
-    "read_nodes",
+    "missing_constraints",
     "rebuild_graph",
     "reconcile_graph",
     "refresh_tags",
