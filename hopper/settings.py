@@ -165,7 +165,9 @@ CACHES = {
     # Vectors of what people search for, in each process: Redis may be away, and a search must not be.
     "questions": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "questions"},
 }
-NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "bolt", "bolt+s"))
+NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"))
+NEO4J_USERNAME = env.text("NEO4J_USERNAME", default="neo4j")
+NEO4J_PASSWORD = env.text("NEO4J_PASSWORD")
 READINESS = ["health_check.Database"]
 
 # -- work in the background ---------------------------------------------------------------------------------
@@ -218,6 +220,26 @@ CONSUMERS = {
         "pattern.created", "pattern.changed",
     )
 }  # fmt: skip
+
+# Every kind of event that changes what the graph shows (docs/graph.md); a test holds it complete.
+GRAPH_EVENTS = (
+    *(f"instance.{what}" for what in ("created", "changed", "started", "paused", "resumed", "closing", "terminated",
+                                      "deleted")),
+    *(f"project.{what}" for what in ("registered", "changed", "deleted")),
+    *(f"pattern.{what}" for what in ("created", "changed", "deleted")),
+    *(f"delegation.{what}" for what in ("created", "accepted", "rejected", "completed", "cancelled", "expired")),
+    *(f"task.{what}" for what in (
+        "submitted", "stored", "imported", "changed", "routed", "review_requested", "returned", "retried", "moved",
+        "decomposed", "escalated", "claimed", "started", "released", "lease_expired", "blocked", "unblocked",
+        "completed", "failed", "cancelled", "dependency_added", "dependency_removed", "dependencies_changed",
+        "delegation_removed", "deleted",
+    )),
+)  # fmt: skip
+# Mirrored as soon as it is committed, or every so many seconds; without NEO4J_URL not at all.
+GRAPH_SYNC_ON_WRITE = env.flag("GRAPH_SYNC_ON_WRITE", default=True)
+GRAPH_SYNC_INTERVAL = env.whole("GRAPH_SYNC_INTERVAL", default=300, minimum=1)
+if NEO4J_URL:
+    CONSUMERS |= {kind: [*CONSUMERS.get(kind, ()), "graph"] for kind in GRAPH_EVENTS}
 
 # -- tasks --------------------------------------------------------------------------------------------------
 

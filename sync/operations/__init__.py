@@ -1,4 +1,4 @@
-"""What sync does: ties tasks to their counterparts, and answers what hangs on what."""
+"""What sync does: ties tasks to their counterparts, mirrors rows into the graph, and answers what hangs on what."""
 
 from sync.operations.asking import (
     Answer,
@@ -13,9 +13,27 @@ from sync.operations.asking import (
     what_stops_without,
 )
 from sync.operations.mappings import change_mapping, create_mapping, delete_mapping
+from sync.operations.mirroring import CONSUMER, Rebuilt, mirror_waiting, rebuild_graph, refresh_tags
+from sync.operations.reading import read_nodes
 
 __all__ = [
-    "Answer", "Item", "change_mapping", "create_mapping", "critical_path", "delegation_chain",
-    "delete_mapping", "lineage_of", "path_to_root", "patterns_to", "tags_together", "tasks_blocked_by",
+    "CONSUMER",
+    "Answer",
+    "Item",
+    "Rebuilt",
+    "change_mapping",
+    "create_mapping",
+    "critical_path",
+    "delegation_chain",
+    "delete_mapping",
+    "lineage_of",
+    "mirror_waiting",
+    "path_to_root",
+    "patterns_to",
+    "read_nodes",
+    "rebuild_graph",
+    "refresh_tags",
+    "tags_together",
+    "tasks_blocked_by",
     "what_stops_without",
-]  # fmt: skip
+]
