@@ -10,7 +10,7 @@ from sync.graph.questions import Hop, Lineage, Pair, Stopped
 from tasks.models import Task, TaskDependency
 
 OPEN = {"pending", "routed", "claimed", "in_progress", "blocked"}
-HOURS = {"PT2H": 2, "4h": 4, "1d": 24, "30m": 0.5}
+MINUTES = {"PT2H": 120, "4h": 240, "1d": 1440, "30m": 30}
 
 
 class Oracle:
@@ -46,12 +46,16 @@ class Oracle:
         keys = [*reversed(above), key, *(other for _, other in sorted(below))]
         return Lineage(keys, {other: chain for other in keys if (chain := self.delegation_chain(other))})
 
-    def tags_together(self, least, sees=lambda task: True):
-        pairs = Counter(
-            pair for task in self.tasks.values() if sees(task) for pair in combinations(sorted(task.tags), 2)
-        )
+    def tags_together(self, least, sight=None):
+        tagged = [sorted(task.tags) for task in self.tasks.values() if sight is None or self._sees(sight, task)]
+        pairs = Counter(pair for tags in tagged for pair in combinations(tags, 2))
         found = [Pair(*pair, weight) for pair, weight in pairs.items() if weight >= least]
         return sorted(found, key=lambda pair: (-pair.weight, pair.first, pair.second))
+
+    def _sees(self, sight, task):
+        mine = sight.projects is None or task.project_id in sight.projects
+        near = sight.places is None or task.instance_id in sight.places
+        return mine and near and task.instance_id not in sight.closed
 
     def patterns_to(self, key, least):
         serving = dict(Project.objects.values_list("pk", "instance_id"))
@@ -72,7 +76,7 @@ class Oracle:
 
     def critical_path(self, key):
         """The dearest chain by trying every one; of equal ones that with the lesser key, from the end."""
-        return min(self._chains([key]), key=lambda chain: (-sum(map(self._cost, chain)), chain[::-1]))
+        return min(self._chains([key]), key=lambda chain: (-sum(map(self.minutes, chain)), chain[::-1]))
 
     def _chains(self, chain):
         before = [on for task, on in self.waits if task == chain[0] and self.tasks[on].status in OPEN]
@@ -80,8 +84,8 @@ class Oracle:
             return [chain]
         return [longer for other in before for longer in self._chains([other, *chain])]
 
-    def _cost(self, key):
-        return HOURS.get(self.tasks[key].estimated_effort, 1)
+    def minutes(self, key):
+        return MINUTES.get(self.tasks[key].estimated_effort, 60)
 
     def _parents(self, key):
         line = []

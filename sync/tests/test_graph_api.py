@@ -5,11 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from hopper.tests.processes import free_port
 from hopper.tests.refusals import refused
 from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
 from routing.models import Pattern
 from routing.tests.factories import make_hop
+from sync.operations import rebuild_graph
 from tasks.models import Task, TaskDependency
 from tasks.operations import add_dependency
 from tasks.tests.factories import TaskFactory
@@ -223,3 +225,47 @@ class TestLimits:
         stopped = api().get("/graph/instances/root/away").json()
         assert (len(stopped["results"]), stopped["truncated"]) == (1000, True)
         assert stopped["counts"]["waiting"] == 1001
+
+
+@pytest.mark.usefixtures("house")
+class TestAGraphThatIsAway:
+    """The rows know the same, so nobody is kept waiting."""
+
+    def test_is_not_missed(self, api, settings, caplog):
+        settings.NEO4J_URL = f"bolt://127.0.0.1:{free_port()}"
+        client = api()
+
+        assert told(client.get("/graph/instances/desk/path-to-root")) == [
+            "instance:desk", "instance:team", "instance:root"
+        ]  # fmt: skip
+        assert "the rows answer instead of the graph" in caplog.text
+        caplog.clear()
+        assert told(client.get("/graph/tasks/build/blocked")) == ["task:paint"]
+        assert caplog.text == ""
+
+
+@pytest.mark.neo4j
+@pytest.mark.usefixtures("house", "empty_neo4j")
+class TestNeo4jBehindTheApi:
+    """The same documents, but for who answered."""
+
+    PATHS = [
+        *(door.format("team" if door.startswith("instances") else "lay") for door in DOORS),
+        "instances/root/away", "tasks/paint/critical-path", "tags/co-occurrence?min=1",
+    ]  # fmt: skip
+
+    def test_answers_as_the_rows_do_whoever_asks(self, api, settings):
+        Pattern.objects.create(name="Boards", pattern_type="tag", target_project="engine", confidence=0.9)
+        rebuild_graph()
+        graph = settings.NEO4J_URL
+        limits = [{}, {"instances": ["team"]}, {"projects": ["engine"]}, {"name": "bob"}]
+        for client in [api(), *(api("viewer", **limit) for limit in limits)]:
+            for path in self.PATHS:
+                by_graph, by_rows = {}, {}
+                for url, document in ((graph, by_graph), ("", by_rows)):
+                    settings.NEO4J_URL = url
+                    document |= client.get(f"/graph/{path}").json()
+
+                if by_graph.get("status") != 404:
+                    assert (by_graph.pop("answered_by"), by_rows.pop("answered_by")) == ("neo4j", "relational")
+                assert by_graph == by_rows
