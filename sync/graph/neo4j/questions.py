@@ -125,8 +125,8 @@ def _pairs(rows: Iterable[list[Any]]) -> list[tuple[Any, Any]]:
 
 
 def _hop(row: list[Any]) -> Hop:
-    *told, at = row
-    return Hop(*told, at.to_native())
+    key, task, instance, kind, status, at = row
+    return Hop(key, task, instance, kind, status, at.to_native())
 
 
 def _listed(sight: Sight) -> dict[str, list[str] | None]:
