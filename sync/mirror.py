@@ -1,6 +1,7 @@
-"""What the graph shows of a row: plain values in, nodes with their edges out. No rows, no clock."""
+"""What the graph shows of a row, and how it differs from what it should: plain values in, no rows, no clock."""
 
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,6 +122,62 @@ def show_pattern(row: PatternRow, version: int) -> Node:
 def show_end(label: str, key: str, version: int) -> Node:
     """Show that the row was deleted."""
     return Node(label, key, version, exists=False)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that the graph shows otherwise than the rows: `missing`, `bogus` or `changed`.
+
+    `key` is the node's, or that of the owner of a relationship; `about` is the relationship, or empty. One that went
+    `with_its_end` is no difference of its own: the node at its far end is the one that is missing.
+    """
+
+    what: str
+    label: str
+    key: str
+    about: str = ""
+    with_its_end: bool = False
+
+    @property
+    def kind(self) -> str:
+        return f"{self.what} {'relationship' if self.about else 'node'}"
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.label} {self.key} {self.about}".strip()
+
+
+Ends = tuple[str, str, str]  # type, far label, far key
+
+
+def compare(wanted: Node, shown: Node | None, absent: Container[tuple[str, str]] = ()) -> Iterator[Difference]:
+    """Yield how a node differs from what its row says; `absent` are far ends that are not in the graph at all."""
+    if shown is None or shown.version < 0:
+        yield Difference("missing", wanted.label, wanted.key)
+        return
+    if shown.properties != wanted.properties or shown.version > wanted.version:  # ahead: it would refuse what comes
+        yield Difference("changed", wanted.label, wanted.key)
+    right, found = _by_ends(wanted), _by_ends(shown)
+    for ends in sorted(right.keys() | found.keys()):
+        missing, bogus = (right[ends] - found[ends]).total(), (found[ends] - right[ends]).total()
+        both = min(missing, bogus)
+        for what, count in (("changed", both), ("missing", missing - both), ("bogus", bogus - both)):
+            went = what == "missing" and ends[1:] in absent
+            yield from [Difference(what, wanted.label, wanted.key, " ".join(ends), went)] * count
+
+
+def far_ends(wanted: Node, shown: Node | None) -> set[tuple[str, str]]:
+    """Return label and key of each far end that a relationship is missing to."""
+    if shown is None:
+        return set()
+    right, found = _by_ends(wanted), _by_ends(shown)
+    return {ends[1:] for ends, edges in right.items() if edges - found[ends]}
+
+
+def _by_ends(node: Node) -> dict[Ends, Counter[str]]:
+    edges: dict[Ends, Counter[str]] = defaultdict(Counter)
+    for type, label, key, shown in map(Edge.place, node.edges):
+        edges[type, label, key][shown] += 1
+    return edges
 
 
 def _to(type: str, label: str, key: str | None) -> Iterable[Edge]:

@@ -87,8 +87,23 @@ class AnswerSerializer(serializers.Serializer):
     """`results` in order; which adapter answered; whether there is more than is shown."""
 
     results = NodeSerializer(many=True)
-    answered_by = serializers.ChoiceField(["relational", "neo4j"])
+    answered_by = serializers.CharField(help_text="relational or neo4j")
     truncated = serializers.BooleanField()
+
+
+class StatusSerializer(serializers.Serializer):
+    """Who answers and how far the mirror lags; a limited key is not told what else is there."""
+
+    adapter = serializers.CharField(help_text="relational or neo4j")
+    lag_seconds = serializers.FloatField()
+    waiting = serializers.IntegerField(help_text="Changes on their way into the graph.")
+    dead = serializers.IntegerField(help_text="Changes that were given up.")
+    answers = serializers.BooleanField(required=False)
+    problem = serializers.CharField(required=False, allow_null=True)
+    missing_constraints = serializers.ListField(child=serializers.CharField(), required=False, allow_null=True)
+    rows = serializers.DictField(child=serializers.IntegerField(), required=False)
+    graph = serializers.DictField(child=serializers.IntegerField(), required=False, allow_null=True)
+    last_check = serializers.DictField(required=False, allow_null=True)
 
 
 def answers(name: str, of: type[serializers.Serializer], **more: Any) -> type[AnswerSerializer]:
@@ -128,7 +143,17 @@ class GraphViewSet(ScopedViewSet):
     queryset = Task.objects.all()
     serializer_class = AnswerSerializer
     access: ClassVar = dict.fromkeys(
-        ("path_to_root", "away", "patterns", "delegation_chain", "blocked", "lineage", "critical_path", "tags"),
+        (
+            "path_to_root",
+            "away",
+            "patterns",
+            "delegation_chain",
+            "blocked",
+            "lineage",
+            "critical_path",
+            "tags",
+            "status",
+        ),
         Role.VIEWER,
     )
 
@@ -186,6 +211,20 @@ class GraphViewSet(ScopedViewSet):
         least = TagsQuery.checked(request.query_params.dict())["min"]
         found = operations.tags_together(least=least, principal=self.principal)
         return self._answer(found, lambda pair: {"tags": [pair.first, pair.second], "weight": pair.weight})
+
+    @extend_schema(responses=StatusSerializer)
+    @action(detail=False)
+    def status(self, request: Request) -> Response:
+        """Say which adapter is configured, whether it answers, how far it lags, and what differs from the tables."""
+        adapter = operations.graph_adapter()
+        if self.principal.is_limited:
+            return Response({"adapter": adapter, **operations.graph_lag()})
+        found = operations.graph_status()
+        if not found.pop("configured"):
+            found |= {"answers": True, "problem": None}
+        if not self.principal.may(Role.OPERATOR):
+            del found["problem"]  # it names an address of this house
+        return Response({"adapter": adapter, **found})
 
     def _task(self, key: str) -> Task:
         return get_object_or_404(Task.objects.for_principal(self.principal), pk=key)

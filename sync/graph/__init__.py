@@ -3,10 +3,11 @@
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from sync.graph.base import KEYS, OWN, TRACE, Edge, GraphMirror, GraphRefused, GraphUnavailable, Node, Way
+from sync.graph.base import KEYS, OWN, TRACE, Edge, GraphMirror, GraphRefused, GraphUnavailable, Node, Stray, Way
 
 __all__ = [
-    "KEYS", "OWN", "TRACE", "Edge", "GraphMirror", "GraphRefused", "GraphUnavailable", "Node", "Way", "get_mirror",
+    "KEYS", "OWN", "TRACE", "Edge", "GraphMirror", "GraphRefused", "GraphUnavailable", "Node", "Stray", "Way",
+    "get_mirror",
 ]  # fmt: skip
 
 MIRROR = "sync.graph.neo4j.Neo4jMirror"  # loaded where it is used: its driver takes a third of a second

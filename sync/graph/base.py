@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hopper.common.errors import HopperError
 
@@ -31,7 +31,7 @@ class Edge:
     properties: Mapping[str, Any] = field(default_factory=dict)
     outgoing: bool = True
 
-    def place(self) -> tuple[str, ...]:
+    def place(self) -> tuple[str, str, str, str]:
         """Return what edges are put in order by."""
         return self.type, self.label, self.key, repr(sorted(self.properties.items()))
 
@@ -86,6 +86,14 @@ OWN = {
 }
 
 
+class Stray(NamedTuple):
+    """Something that no row could stand for; `about` is empty for a node."""
+
+    label: str
+    key: str
+    about: str
+
+
 class GraphMirror(Protocol):
     """Takes in states of rows; the same state twice, or an older one later, changes nothing.
 
@@ -107,8 +115,8 @@ class GraphMirror(Protocol):
     def forget(self, label: str, keys: Sequence[str]) -> None:
         """Forget the versions of these nodes, and that they ended, so that any state overwrites them."""
 
-    def strays(self) -> list[str]:
-        """Name the relationships between labels that never have one."""
+    def strays(self) -> list[Stray]:
+        """Return the nodes of our labels without a key, and the relationships that no label owns."""
 
     def remove_strays(self) -> int:
         """Remove them; return how many."""

@@ -1,5 +1,6 @@
 """What sync does: ties tasks to their counterparts, mirrors rows into the graph, and answers what hangs on what."""
 
+from sync.graph.adapters import configured as graph_adapter
 from sync.operations.asking import (
     Answer,
     Item,
@@ -14,24 +15,34 @@ from sync.operations.asking import (
 )
 from sync.operations.mappings import change_mapping, create_mapping, delete_mapping
 from sync.operations.mirroring import CONSUMER, Rebuilt, mirror_waiting, rebuild_graph, refresh_tags
-from sync.operations.reading import read_nodes
+from sync.operations.reading import SUBJECTS, read_nodes
+from sync.operations.reconciling import Comparison, compare_graph, reconcile_graph
+from sync.operations.watching import graph_gauges, graph_lag, graph_status
 
 __all__ = [
     "CONSUMER",
+    "SUBJECTS",
     "Answer",
+    "Comparison",
     "Item",
     "Rebuilt",
     "change_mapping",
+    "compare_graph",
     "create_mapping",
     "critical_path",
     "delegation_chain",
     "delete_mapping",
+    "graph_adapter",
+    "graph_gauges",
+    "graph_lag",
+    "graph_status",
     "lineage_of",
     "mirror_waiting",
     "path_to_root",
     "patterns_to",
     "read_nodes",
     "rebuild_graph",
+    "reconcile_graph",
     "refresh_tags",
     "tags_together",
     "tasks_blocked_by",

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +29,8 @@ from sync.mirror import (
 from tasks.models import Task, TaskDependency
 
 Keys = Sequence[str]
+TASK: Any = ("pk", "title", "status", "priority", "instance_id", "project_id", "parent_id")
+HOP: Any = ("pk", "target_instance_id", "delegation_type", "status", "delegated_at")
 
 
 @dataclass(frozen=True)
@@ -100,20 +102,15 @@ def _projects(keys: Keys, versions: dict[str, int]) -> Iterator[Node]:
 
 
 def _tasks(keys: Keys, versions: dict[str, int]) -> Iterator[Node]:
-    waits, hops = defaultdict(list), defaultdict(list)
-    for key, depends_on, kind in TaskDependency.objects.filter(task__in=keys).values_list(
-        "task_id", "depends_on_id", "kind"
-    ):
-        waits[key].append(Wait(depends_on, kind))
-    for key, *hop in Delegation.objects.filter(task__in=keys).values_list(
-        "task_id", "pk", "target_instance_id", "delegation_type", "status", "delegated_at"
-    ):
-        hops[key].append(Hop(*hop))
-    rows: Any = Task.objects.filter(pk__in=keys).values_list(
-        "pk", "title", "status", "priority", "instance_id", "project_id", "parent_id", "tags"
-    )
-    for *row, tags in rows:
-        shown = TaskRow(*row, tuple(tags), tuple(waits[row[0]]), tuple(hops[row[0]]))
+    waits: dict[str, list[Wait]] = defaultdict(list)
+    hops: dict[str, list[Hop]] = defaultdict(list)
+    for wait in TaskDependency.objects.filter(task__in=keys).values_list("task_id", "depends_on_id", "kind"):
+        waits[wait[0]].append(Wait(*wait[1:]))
+    for hop in Delegation.objects.filter(task__in=keys).values_list("task_id", *HOP):
+        hops[hop[0]].append(Hop(*hop[1:]))
+    for row in Task.objects.filter(pk__in=keys).values_list(*TASK, "tags"):
+        shown = TaskRow(*row[: len(TASK)])
+        shown = replace(shown, tags=tuple(row[-1]), waits=tuple(waits[shown.key]), hops=tuple(hops[shown.key]))
         yield show_task(shown, versions[shown.key])
 
 
@@ -123,8 +120,9 @@ def _patterns(keys: Keys, versions: dict[str, int]) -> Iterator[Node]:
     One that names no instance leads to the one that serves its project.
     """
     rows = list(Pattern.objects.filter(pk__in=keys))
-    serving = dict(Project.objects.filter(pk__in={row.target_project for row in rows}).values_list("pk", "instance_id"))
-    goals = {row.pk: row.target_instance or serving.get(row.target_project) for row in rows}
+    named = Project.objects.filter(pk__in={row.target_project for row in rows if row.target_project})
+    serving = dict(named.values_list("pk", "instance_id"))
+    goals = {row.pk: row.target_instance or serving.get(row.target_project or "") for row in rows}
     instances = existing("Instance", filter(None, goals.values()))
     origins = existing("Pattern", (row.derived_from for row in rows if row.derived_from))
     for row in rows:

@@ -227,6 +227,21 @@ class TestLimits:
         assert stopped["counts"]["waiting"] == 1001
 
 
+class TestStatus:
+    """Who answers, and how far behind."""
+
+    def test_has_no_lag_without_a_mirror(self, api):
+        told = api("operator").get("/graph/status").json()
+
+        assert (told["adapter"], told["answers"], told["problem"], told["lag_seconds"]) == ("relational", True, None, 0)
+        assert told["rows"] == {"Instance": 0, "Project": 0, "Task": 0, "Pattern": 0}
+
+    def test_tells_a_limited_key_nothing_of_what_is_there(self, api):
+        assert api(projects=["engine"]).get("/graph/status").json() == {
+            "adapter": "relational", "lag_seconds": 0.0, "waiting": 0, "dead": 0
+        }  # fmt: skip
+
+
 @pytest.mark.usefixtures("house")
 class TestAGraphThatIsAway:
     """The rows know the same, so nobody is kept waiting."""
@@ -242,6 +257,10 @@ class TestAGraphThatIsAway:
         caplog.clear()
         assert told(client.get("/graph/tasks/build/blocked")) == ["task:paint"]
         assert caplog.text == ""
+        status = client.get("/graph/status").json()
+        assert (status["adapter"], status["answers"]) == ("neo4j", False)
+        assert "does not answer" in status["problem"]
+        assert "problem" not in api("viewer").get("/graph/status").json()
 
 
 @pytest.mark.neo4j
@@ -269,3 +288,6 @@ class TestNeo4jBehindTheApi:
                 if by_graph.get("status") != 404:
                     assert (by_graph.pop("answered_by"), by_rows.pop("answered_by")) == ("neo4j", "relational")
                 assert by_graph == by_rows
+        settings.NEO4J_URL = graph
+        status = api().get("/graph/status").json()
+        assert (status["adapter"], status["answers"], status["graph"]["Task"]) == ("neo4j", True, 5)

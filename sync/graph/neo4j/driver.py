@@ -4,10 +4,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.conf import settings
-from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, Query, unit_of_work
+from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, Query, Session, unit_of_work
 from neo4j.exceptions import (
     AuthError,
     ConfigurationError,
@@ -66,6 +66,16 @@ def _close_own() -> None:
         _drivers.pop(known).close()
 
 
+@contextmanager
+def _session() -> Iterator[Session]:
+    """Open a session with a server that answers: one that is away shall not be tried for as long as a busy one."""
+    with in_our_words():
+        driver = get_driver()
+        driver.verify_connectivity()
+        with driver.session() as session:
+            yield session
+
+
 def read(cypher: str, **parameters: Any) -> list[Row]:
     """Return the rows that the question finds, within ten seconds.
 
@@ -76,7 +86,7 @@ def read(cypher: str, **parameters: Any) -> list[Row]:
     def ask(transaction: ManagedTransaction) -> list[Row]:
         return ask_in(transaction, cypher, **parameters)
 
-    with in_our_words(), get_driver().session() as session:
+    with _session() as session:
         return session.execute_read(ask)
 
 
@@ -86,7 +96,7 @@ def write(work: Callable[[ManagedTransaction], Result]) -> Result:
     :raises GraphUnavailable: if Neo4j does not answer
     """
     limited = unit_of_work(timeout=LONGEST_TRANSACTION)(work)
-    with in_our_words(), get_driver().session() as session:
+    with _session() as session:
         for _ in range(RETRIES):
             try:
                 return session.execute_write(limited)
@@ -98,7 +108,7 @@ def write(work: Callable[[ManagedTransaction], Result]) -> Result:
 
 def ask_in(transaction: ManagedTransaction, cypher: str, **parameters: Any) -> list[Row]:
     """Return the rows that the question finds in the transaction."""
-    return transaction.run(cast("LiteralString", cypher), parameters).data()
+    return transaction.run(cypher, parameters).data()
 
 
 def stream(cypher: str, *, size: int, **parameters: Any) -> Iterator[Sequence[Row]]:
@@ -106,7 +116,7 @@ def stream(cypher: str, *, size: int, **parameters: Any) -> Iterator[Sequence[Ro
 
     :raises GraphUnavailable: if Neo4j does not answer
     """
-    query = Query(cast("LiteralString", cypher), timeout=LONGEST_STREAM)
+    query = Query(cypher, timeout=LONGEST_STREAM)
     with in_our_words(), get_driver().session(fetch_size=size) as session:
         found = session.run(query, parameters)
         while rows := [record.data() for record in found.fetch(size)]:
@@ -118,7 +128,7 @@ def run(cypher: str, **parameters: Any) -> None:
 
     :raises GraphUnavailable: if Neo4j does not answer
     """
-    query = Query(cast("LiteralString", cypher), timeout=LONGEST_STREAM)
+    query = Query(cypher, timeout=LONGEST_STREAM)
     with in_our_words(), get_driver().session() as session:
         session.run(query, parameters).consume()
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from neo4j import ManagedTransaction
 from neo4j.time import DateTime
 
-from sync.graph.base import KEYS, OWN, Edge, Node, Way
+from sync.graph.base import KEYS, OWN, Edge, Node, Stray, Way
 from sync.graph.neo4j import statements
 from sync.graph.neo4j.driver import Row, ask_in, read, run, stream, write
 
@@ -48,19 +48,20 @@ class Neo4jMirror:
         if keys:
             write(lambda transaction: ask_in(transaction, statements.forget(label), keys=_named(label, keys)))
 
-    def strays(self) -> list[str]:
-        """Name the relationships between labels that never have one."""
-        return [row["shown"] for rows in stream(statements.STRAYS, size=AT_ONCE, **_allowed()) for row in rows]
+    def strays(self) -> list[Stray]:
+        """Return the nodes of our labels without a key, and the relationships that no label owns."""
+        found = stream(statements.STRAYS, size=AT_ONCE, **_owned())
+        return sorted(Stray(**row) for rows in found for row in rows)
 
     def remove_strays(self) -> int:
         """Remove them; return how many."""
-        return int(write(lambda transaction: ask_in(transaction, statements.REMOVE_STRAYS, **_allowed()))[0]["count"])
+        return sum(_count(statement, **_owned()) for statement in statements.REMOVE_STRAYS)
 
     def count_tags_together(self) -> int:
         """Count for each pair of tags the tasks that carry both, and forget pairs and tags that nothing carries."""
         total = 0
         for pairs in stream(statements.TAGS_TOGETHER, size=PAIRS_AT_ONCE):
-            write(lambda transaction, rows=pairs: ask_in(transaction, statements.WEIGH, pairs=rows))  # type: ignore[misc]
+            _count(statements.WEIGH, pairs=pairs)
             total += len(pairs)
         run(statements.DROP_PAIRS)
         run(statements.DROP_TAGS)
@@ -68,7 +69,7 @@ class Neo4jMirror:
 
     def purge(self, *, days: int) -> int:
         """Remove the traces of rows that were deleted so many days ago."""
-        return int(write(lambda transaction: ask_in(transaction, statements.PURGE, days=days))[0]["count"])
+        return _count(statements.PURGE, days=days)
 
     def counts(self) -> dict[str, int]:
         """Return how many nodes there are by label, and relationships by type."""
@@ -78,6 +79,12 @@ class Neo4jMirror:
         """Return the names of the constraints that are not there."""
         known = {row["name"] for row in read("SHOW CONSTRAINTS YIELD name")}
         return sorted(statements.CONSTRAINTS.keys() - known)
+
+
+def _count(statement: str, **parameters: Any) -> int:
+    """Return how many rows the statement wrote."""
+    rows = write(lambda transaction: ask_in(transaction, statement, **parameters))
+    return int(rows[0]["count"])
 
 
 def _here() -> tuple[int, str]:
@@ -152,11 +159,10 @@ def _plain(properties: Row) -> Row:
     }
 
 
-def _allowed() -> dict[str, Any]:
-    """Return every relationship that there may be, as `label type label`."""
-    owned = {
-        f"{label} {way.type} {way.label}" if way.outgoing else f"{way.label} {way.type} {label}"
-        for label, ways in OWN.items()
-        for way in ways
+def _owned() -> dict[str, list[str]]:
+    """Return which relationships each label owns, as `label type` and `type label`."""
+    ways = [(label, way) for label, owned in OWN.items() for way in owned]
+    return {
+        "outgoing": [f"{label} {way.type}" for label, way in ways if way.outgoing],
+        "incoming": [f"{way.type} {label}" for label, way in ways if not way.outgoing],
     }
-    return {"allowed": sorted({*owned, "Tag CO_OCCURS_WITH Tag"})}

@@ -1,7 +1,7 @@
 """The Cypher of the mirror. Labels and types cannot be parameters: they are names of our own table.
 
-Who changes a node locks it first, by writing to it, and only then reads its version and what is left of a deleted row of
-the same key (`:Gone`): of two writers the second sees what the first did.
+Who changes a node locks it first, by writing to it, and only then reads its version and what is left of a deleted
+row of the same key (`:Gone`): of two writers the second sees what the first did.
 """
 
 from sync.graph.base import KEYS, OWN, TRACE, Way
@@ -20,7 +20,8 @@ TAGS_TOGETHER = """
     RETURN a.name AS first, b.name AS second, count(t) AS weight"""
 WEIGH = """
     UNWIND $pairs AS pair MATCH (a:Tag {name: pair.first}), (b:Tag {name: pair.second})
-    MERGE (a)-[r:CO_OCCURS_WITH]->(b) SET r.weight = pair.weight"""
+    MERGE (a)-[r:CO_OCCURS_WITH]->(b) SET r.weight = pair.weight
+    RETURN count(*) AS count"""
 DROP_PAIRS = """
     MATCH (a)-[r:CO_OCCURS_WITH]->(b)
     WHERE NOT a:Tag OR NOT b:Tag OR a.name >= b.name
@@ -31,13 +32,17 @@ DROP_TAGS = f"""
     MATCH (n:Tag) WHERE NOT {CARRIED}
     CALL (n) {{ {LOCK} WITH n WHERE NOT {CARRIED} DETACH DELETE n }} IN TRANSACTIONS OF 500 ROWS"""
 
-KIND = "coalesce(head(labels(a)), '') + ' ' + type(r) + ' ' + coalesce(head(labels(b)), '')"
-STRAYS = f"""
-    MATCH (a)-[r]->(b) WITH a, r, b, {KIND} AS kind WHERE NOT kind IN $allowed
-    RETURN '(' + coalesce(a.id, a.name, a.key, '') + ') ' + kind + ' (' + coalesce(b.id, b.name, b.key, '') + ')' AS shown
-    ORDER BY shown"""
-REMOVE_STRAYS = f"""
-    MATCH (a)-[r]->(b) WITH r, {KIND} AS kind WHERE NOT kind IN $allowed DELETE r RETURN count(*) AS count"""
+# Relationships that neither of their ends owns, and nodes of ours that have no key.
+NOBODYS = """
+    MATCH (a)-[r]->(b)
+    WITH a, r, b, coalesce(head(labels(a)), '') AS from, type(r) AS type, coalesce(head(labels(b)), '') AS to
+    WHERE NOT from + ' ' + type IN $outgoing AND NOT type + ' ' + to IN $incoming
+      AND NOT from + ' ' + type + ' ' + to = 'Tag CO_OCCURS_WITH Tag'"""
+KEYLESS = "MATCH (n) WHERE " + " OR ".join(f"(n:{label} AND n.{key} IS NULL)" for label, key in KEYS.items())
+STRAYS = f"""{NOBODYS}
+    RETURN from AS label, coalesce(a.id, a.name, '') AS key, type + ' ' + to + ' ' + coalesce(b.id, b.name, '') AS about
+    UNION ALL {KEYLESS} RETURN head(labels(n)) AS label, '' AS key, '' AS about"""
+REMOVE_STRAYS = (f"{NOBODYS} DELETE r RETURN count(*) AS count", f"{KEYLESS} DETACH DELETE n RETURN count(*) AS count")
 PURGE = "MATCH (g:Gone) WHERE g.at < datetime() - duration({days: $days}) DELETE g RETURN count(*) AS count"
 COUNTS = """
     MATCH (n) UNWIND labels(n) AS name RETURN name, count(*) AS count
