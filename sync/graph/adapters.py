@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from sync.graph.base import GraphRefused, GraphUnavailable
-from sync.graph.questions import GraphQuestions
+from sync.graph.questions import GraphQuestions, GraphTooSlow
 
 ADAPTERS = {
     "relational": "sync.graph.relational.RelationalQuestions",
@@ -39,6 +39,8 @@ def ask(question: Callable[[GraphQuestions], Answered]) -> tuple[Answered, str]:
         graph = get_questions()
         try:
             return question(graph), graph.name
+        except GraphTooSlow as error:
+            log.warning("The rows answer instead of the graph: %s", error.message)
         except (GraphUnavailable, GraphRefused) as error:
             log.warning("For the next %d s the rows answer instead of the graph: %s", PAUSE, error.message)
             _left_alone_until[settings.NEO4J_URL] = time.monotonic() + PAUSE

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from hopper.common.errors import HopperError
+
 MOST = 10_000  # keys in an answer, and nodes that a walk leaves: what is beyond is cut off
+
+
+class GraphTooSlow(HopperError):
+    """The graph answers, but this question takes it too long."""
+
+    code = "graph_too_slow"
+    status = 503
 
 
 class Hop(NamedTuple):
@@ -63,7 +72,7 @@ class GraphQuestions(Protocol):
     """Answers from the graph, the same in every adapter and in the same order.
 
     Walks take each node once, so that a circle ends, and stop after `MOST` of them. What is not there has no
-    neighbours. Every method raises GraphUnavailable if the graph does not answer.
+    neighbours. Every method raises GraphUnavailable if the graph does not answer, GraphTooSlow if not in time.
     """
 
     name: str

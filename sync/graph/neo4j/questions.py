@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from neo4j import READ_ACCESS, Query
+from neo4j.exceptions import Neo4jError
 
 from hopper.common.db.graph import MAX_DEPTH
 from routing.models import Delegation
 from sync.graph.neo4j.driver import get_driver, in_our_words
-from sync.graph.questions import MOST, Hop, Lineage, Pair, Sight, Stopped, lineage
+from sync.graph.questions import MOST, GraphTooSlow, Hop, Lineage, Pair, Sight, Stopped, lineage
 from sync.graph.walks import DEEPEST, by_distance
 from tasks.models import Task
 
@@ -38,9 +39,11 @@ BLOCKERS = f"""
     MATCH (:Task {{id: $key}}) (()-[:DEPENDS_ON]->(on:Task WHERE on.status IN $open)){{0,{DEEPEST}}} (near:Task)
     WITH DISTINCT near LIMIT {MOST}
     MATCH (near)-[:DEPENDS_ON]->(far:Task) WHERE far.status IN $open RETURN near.id, far.id"""
+# From many starts each walk is Neo4j's own, so that one ends where another begins.
 WAITING = f"""
     MATCH (start:Task) WHERE start.id IN $keys
-    MATCH (start) (()<-[:DEPENDS_ON]-(task:Task WHERE task.status IN $open)){{0,{DEEPEST}}} (near:Task)
+    MATCH (start) (()<-[:DEPENDS_ON]-(task:Task WHERE task.status IN $open AND NOT task.id IN $keys)){{0,{DEEPEST}}}
+        (near:Task)
     WITH DISTINCT near LIMIT {MOST}
     MATCH (near)<-[:DEPENDS_ON]-(far:Task) WHERE far.status IN $open RETURN near.id, far.id"""
 TAGS = f"""
@@ -109,11 +112,17 @@ class Neo4jQuestions:
 def _ask(cypher: str, **parameters: Any) -> list[list[Any]]:
     """Return the rows that the question finds.
 
-    :raises GraphUnavailable: if Neo4j does not answer in time
+    :raises GraphTooSlow: if it takes too long
+    :raises GraphUnavailable: if Neo4j does not answer
     """
     query = Query(cypher, timeout=ANSWERED_WITHIN)
     with in_our_words(), get_driver().session(default_access_mode=READ_ACCESS, fetch_size=ALL_AT_ONCE) as session:
-        return session.run(query, parameters).values()
+        try:
+            return session.run(query, parameters).values()
+        except Neo4jError as error:
+            if "TransactionTimedOut" in str(error.code):
+                raise GraphTooSlow from error
+            raise
 
 
 def _column(rows: Iterable[list[Any]]) -> list[Any]:
