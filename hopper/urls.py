@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from feedback.pages import confidence, missing_tags, review_queue, settle_advice, settle_duplicate, statistics
 from hopper.api import router
+from hopper.api.metrics import MetricsViewSet
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
@@ -44,6 +45,7 @@ urlpatterns = [
         name="docs",
     ),
     re_path(r"^api/", not_found),
+    path("metrics", MetricsViewSet.as_view({"get": "list"}, schema=None), name="metrics"),
     path("healthz", Health.as_view(checks=[]), name="healthz"),
     path("readyz", Health.as_view(checks=settings.READINESS), name="readyz"),
 ]

@@ -15,7 +15,7 @@ from hopper.api.memory import MemoryViewSet
 from hopper.api.review import ReviewViewSet, SuggestionViewSet
 from hopper.api.system import SystemViewSet
 from hopper.api.tasks import ComposedTaskViewSet
-from hopper.events.viewsets import EventViewSet
+from hopper.events.viewsets import DeliveryViewSet, EventViewSet
 from projects.viewsets import ProjectViewSet
 from routing.viewsets import (
     DecisionViewSet,
@@ -55,4 +55,5 @@ router.register("memory/consolidate", ConsolidationViewSet, basename="consolidat
 router.register("memory", MemoryViewSet, basename="memory")
 router.register("graph", GraphViewSet, basename="graph")
 router.register("events", EventViewSet, basename="event")
+router.register("deliveries", DeliveryViewSet, basename="delivery")
 router.register("system", SystemViewSet, basename="system")

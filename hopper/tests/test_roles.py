@@ -108,7 +108,7 @@ def two_houses():
 
 
 LISTS = ["tasks", "projects", "instances", "decisions", "episodes", "patterns", "delegations", "feedback", "policies",
-         "events"]  # fmt: skip
+         "events", "deliveries"]  # fmt: skip
 
 
 def keys_in(client, path):
@@ -126,6 +126,7 @@ class TestALimitedKey:
             ("/tasks", {"ours-task"}), ("/tasks/ready", {"ours-task"}), ("/projects", {"ours"}),
             ("/projects/active", {"ours"}), ("/decisions", {"ours-task"}), ("/patterns", {"ours-pattern"}),
             ("/delegations", {"ours-hop"}), ("/feedback", {"ours-task"}), ("/policies", set()), ("/events", set()),
+            ("/deliveries", set()),
         ],
     )  # fmt: skip
     def test_of_a_project_lists_only_what_is_its_own(self, api, path, seen):

@@ -17,7 +17,7 @@ from sync.operations.mappings import change_mapping, create_mapping, delete_mapp
 from sync.operations.mirroring import CONSUMER, Rebuilt, mirror_waiting, rebuild_graph, refresh_tags
 from sync.operations.reading import SUBJECTS, read_nodes
 from sync.operations.reconciling import Comparison, compare_graph, reconcile_graph
-from sync.operations.watching import graph_gauges, graph_lag, graph_status
+from sync.operations.watching import graph_lag, graph_status, last_check
 
 __all__ = [
     "CONSUMER",
@@ -33,9 +33,9 @@ __all__ = [
     "delegation_chain",
     "delete_mapping",
     "graph_adapter",
-    "graph_gauges",
     "graph_lag",
     "graph_status",
+    "last_check",
     "lineage_of",
     "mirror_waiting",
     "path_to_root",

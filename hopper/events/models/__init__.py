@@ -1,6 +1,7 @@
-"""The log, and what of it is still to be carried somewhere."""
+"""The log, what of it is still to be carried somewhere, and who is away."""
 
 from hopper.events.models.delivery import Delivery
 from hopper.events.models.event import Event
+from hopper.events.models.outage import Outage
 
-__all__ = ["Delivery", "Event"]
+__all__ = ["Delivery", "Event", "Outage"]

@@ -1,6 +1,7 @@
 """Writing rows with their events, and carrying the news to whoever waits for it."""
 
-from hopper.events.operations.deliveries import DeliveryFailed, drain, purge_deliveries, retry_delivery, schedule
+from hopper.events.operations.carrying import DeliveryFailed, drain
+from hopper.events.operations.deliveries import NotDead, purge_deliveries, retry_delivery, schedule
 from hopper.events.operations.rows import (
     HOPPER,
     StillInUse,
@@ -13,11 +14,14 @@ from hopper.events.operations.rows import (
     record_events,
     save_row,
 )
+from hopper.events.operations.traffic import Traffic, traffic
 
 __all__ = [
     "HOPPER",
     "DeliveryFailed",
+    "NotDead",
     "StillInUse",
+    "Traffic",
     "change_row",
     "check_row",
     "create_row",
@@ -30,4 +34,5 @@ __all__ = [
     "retry_delivery",
     "save_row",
     "schedule",
+    "traffic",
 ]
