@@ -1,6 +1,6 @@
 """Answers of the graph: it says which and in what order; the rows say who may see it, and how it now stands."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,10 @@ from sync.graph.walks import longest_chain
 from tasks.models import Task
 
 SHOWN = 1000  # rows in an answer
+COLUMNS: dict[type, tuple[str, ...]] = {
+    Task: ("title", "status"), Instance: ("name",), Pattern: ("name", "confidence"), Project: ("name",),
+    Delegation: ("task", "delegation_type", "status", "delegated_at", "accepted_at", "completed_at"),
+}  # fmt: skip
 HOUR = 3600  # seconds; what nobody has estimated counts as one
 
 
@@ -125,7 +129,8 @@ def _items(among: Any, keys: Sequence[str], principal: Principal) -> list[Item]:
 
 
 def _seen(among: Any, keys: Collection[str], principal: Principal) -> dict[str, Any]:
-    return {row.pk: row for row in among.for_principal(principal).filter(AnyOf("pk", list(keys)))}
+    rows = among.for_principal(principal).filter(AnyOf("pk", list(keys)))
+    return {row.pk: row for row in rows.only(*COLUMNS[among.model])}
 
 
 def _handed_to(hops: Iterable[Hop], principal: Principal) -> Iterator[Item]:
@@ -140,12 +145,12 @@ def _handed_to(hops: Iterable[Hop], principal: Principal) -> Iterator[Item]:
 
 def _sight(principal: Principal) -> Sight:
     """Return which tasks the principal may see, as `Task.objects.for_principal` does, in values for any adapter."""
-    places: Callable[[Any], Sequence[str]] = lambda rows: list(rows.values_list("pk", flat=True))  # noqa: E731
+    branches = Instance.objects.in_branches(principal.instances).values_list("pk", flat=True)
+    closed = Instance.objects.closed_to(principal.name).values_list("pk", flat=True)
     return Sight(
-        projects=principal.projects or None,
-        places=places(Instance.objects.in_branches(principal.instances)) if principal.instances else None,
-        closed=() if principal.may(Role.ADMINISTRATOR) else places(Instance.objects.closed_to(principal.name)),
-    )
+        projects=principal.projects or None, places=tuple(branches) if principal.instances else None,
+        closed=() if principal.may(Role.ADMINISTRATOR) else tuple(closed),
+    )  # fmt: skip
 
 
 def _estimates(keys: Collection[str]) -> dict[str, int]:
@@ -154,7 +159,7 @@ def _estimates(keys: Collection[str]) -> dict[str, int]:
     found = {}
     for key, effort in rows.values_list("pk", "estimated_effort"):
         try:
-            found[key] = round(read_duration(effort or "").total_seconds())
+            found[key] = max(1, round(read_duration(effort or "").total_seconds()))
         except ValidationError:  # people may write what they like
             continue
     return found
