@@ -310,6 +310,12 @@ class NearSerializer(NeighbourSerializer):
     success = serializers.BooleanField(allow_null=True)
 
 
+class FaredSerializer(NearSerializer):
+    """A similar task with the place it was sent to, whether that went well, and how many days before."""
+
+    days = serializers.IntegerField()
+
+
 class ExplanationSerializer(serializers.Serializer):
     """Why a task is to go where it is to go; `decided_at` is null where nothing is decided yet."""
 
@@ -330,6 +336,7 @@ class ExplanationSerializer(serializers.Serializer):
     filtered = serializers.DictField(child=serializers.IntegerField())
     removed = serializers.DictField(child=serializers.CharField())
     nearest = NearSerializer(many=True)
+    history = FaredSerializer(many=True)
     flips = FlipSerializer(many=True)
 
 

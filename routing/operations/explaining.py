@@ -80,6 +80,7 @@ def _explanation(
         "filtered": evidence.get("filtered", {}),
         "removed": _of(evidence.get("removed", {}), among),
         "nearest": _nearest(evidence, among),
+        "history": [near for near in evidence.get("history", []) if _may_tell(near["project"], among)],
         "flips": [flip.as_dict() for flip in told],
     }  # fmt: skip
 

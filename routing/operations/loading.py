@@ -17,6 +17,7 @@ from hopper.common.durations import read_duration
 from hopper.common.errors import BROKEN_ROW
 from instances.models import Instance
 from projects.models import Project
+from routing.learning.history import History
 from routing.learning.memory import Memory
 from routing.models import Decision, PolicyVersion
 from routing.operations.gates import Gates, read_gates
@@ -64,6 +65,7 @@ class Knowledge:
     policy: PolicyView = field(default_factory=PolicyView)
     challenger: PolicyView | None = None
     memory: Memory = field(default_factory=Memory)
+    history: History = field(default_factory=History)
     patterns: PatternBook = field(default_factory=PatternBook)
     proven: Proven = field(default_factory=dict)
 
@@ -115,7 +117,7 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
     if changed & {"model", "lessons", "attention"}:
         attention = read_attention() if changed & {"model", "attention"} else learned.memory.attention
         learned = replace(learned, memory=replace(learned.memory, attention=attention))
-        knowledge = replace(knowledge, memory=learned.memory)
+        knowledge = replace(knowledge, memory=learned.memory, history=learned.history)
     if "patterns" in changed:
         knowledge = replace(knowledge, patterns=read_patterns())
     if "skills" in changed:

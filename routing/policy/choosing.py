@@ -19,6 +19,7 @@ LEADERS = {
     "capability": "capability",
     "learned": "learned",
     "pattern": "learned",
+    "history": "learned",
     **ADVISERS,
 }
 DIGITS = 9  # shares that differ by less are equal
@@ -137,6 +138,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "changed_by": list(case.verdict.changed_by),
         "neighbours": list(said.neighbours) if said else [],
         "experts": dict(said.experts) if said else {},
+        "history": [dict(near) for say in case.says for near in getattr(say, "near", ())],
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
         "gates": {place.instance or "": place.gate.as_dict() for place in best if place.gate != OPEN},
         "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),

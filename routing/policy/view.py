@@ -9,7 +9,7 @@ from routing.policy.rules import RuleBook
 DEFAULT_THRESHOLD = 0.6
 DEFAULT_WEIGHTS = {
     "capability": 1.0, "workload": 0.5, "velocity": 0.5, "boost": 0.5, "learned": 1.0, "llm": 1.0, "sage": 1.0,
-    "affinity": 1.0, "pattern": 0.5,
+    "affinity": 1.0, "pattern": 0.5, "history": 0.5,
 }  # fmt: skip
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=models.Model)
 LOW_CONFIDENCE = 0.6
 LESSON = [
-    "right_project", "reliability", "updated_at", "episode__strategy", "episode__task__title",
-    "episode__task__description", "episode__task__tags",
+    "right_project", "reliability", "signal", "updated_at", "episode__strategy", "episode__chosen_project",
+    "episode__routed_at", "episode__task__title", "episode__task__description", "episode__task__tags",
 ]  # fmt: skip
 
 
@@ -139,6 +139,22 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
     def changed_after(self, moment: datetime) -> Self:
         """Judgements made or changed after the moment, oldest first."""
         return self.filter(updated_at__gt=moment).order_by("updated_at", "pk")
+
+    def until(self, moment: datetime) -> Self:
+        """Judgements as they stood at the moment and were not changed since."""
+        return self.filter(updated_at__lte=moment)
+
+    def of_trials(self) -> Self:
+        """Judgements of tasks that were sent somewhere, but for those that are taken back."""
+        return self.filter(episode__chosen_project__isnull=False).exclude(signal="withdrawn")
+
+    def unplaced(self) -> Self:
+        """Judgements of tasks that are there and were sent to a wrong place, while nobody knows the right one."""
+        return self.filter(right_project=None, episode__task__isnull=False)
+
+    def as_trials(self) -> models.QuerySet[Any, tuple[Any, ...]]:
+        """One tuple per judgement: the episode, where its task went and belonged, when it went, and who says so."""
+        return self.values_list("pk", "episode__chosen_project", "right_project", "episode__routed_at", "signal")
 
     def weighed_after(self, moment: datetime) -> Self:
         """Judgements whose vote was found right or wrong after the moment, oldest first."""

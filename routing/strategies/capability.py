@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from routing.learning.bounds import log_odds, lower_bound, upper_bound
+from routing.learning.bounds import clear_odds, lower_bound, upper_bound
 from routing.policy.conditions import Seen
 from routing.policy.types import Roster, Say, TaskView
 
 SURE = math.log(9)  # a full match alone: nine to one
 MENTION = 0.45  # one word that a project describes itself with: better than even against one rival
 HIGHEST_LEVEL = 5
-EVEN = 0.5
 
 Proven = Mapping[str, Mapping[str, tuple[float, float]]]
 
@@ -98,9 +97,7 @@ class Outcome:
     @property
     def shift(self) -> float:
         """Log-odds, for it or against it as far as is sure; 0 while it is open."""
-        low, high = lower_bound(self.right, self.all), upper_bound(self.right, self.all)
-        sure = low if low > EVEN else high if high < EVEN else EVEN
-        return float(np.clip(log_odds(sure), -SURE, SURE))
+        return float(np.clip(clear_odds(self.right, self.all), -SURE, SURE))
 
     @property
     def text(self) -> str:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from routing.learning.history import History, Told, Trial
 from routing.learning.memory import Lesson, Memory
 from routing.models import Episode
 from routing.operations import assign_task, route_task
@@ -25,7 +26,10 @@ def decided(task, places, rules, workload=(), lessons=()):
         Lesson.of(episode=f"e{n}", text=text, project=project, reliability=1.0)
         for n, (text, project) in enumerate(lessons)
     )
-    dossier = Dossier(Knowledge(roster=places, policy=rules, memory=memory), dict(workload))
+    fared = History().learn(
+        Told(f"e{n}", Trial(project, went_well=n % 3 > 0, at=0.0)) for n, (_, project) in enumerate(lessons)
+    )
+    dossier = Dossier(Knowledge(roster=places, policy=rules, memory=memory, history=fared), dict(workload))
     choice, milliseconds = dossier.decide(task)
     return choice, json.loads(json.dumps(evidence_of(task, choice, dossier, milliseconds)))
 
