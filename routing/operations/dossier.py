@@ -76,8 +76,12 @@ class Dossier:
         return choice, (time.perf_counter() - begun) * 1000
 
 
-def open_dossier() -> Dossier:
-    """Read what a decision needs: two small queries while nothing has changed, and every half minute a third."""
+def open_dossier(*, view: TaskView | None = None) -> Dossier:
+    """Read what a decision needs: two small queries while nothing has changed, and every half minute a third.
+
+    The policy is the one that decides about the task, or else that of the house.
+    """
     begun = time.perf_counter()
     knowledge, workload, queues = loading.load_knowledge(), loading.load_workload(), loading.load_queues()
+    knowledge = knowledge.at(view.instance) if view else knowledge
     return Dossier(knowledge, workload, queues, (time.perf_counter() - begun) * 1000)

@@ -121,7 +121,9 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
     shown = np.zeros(len(case.roster), bool)
     shown[numbers] = True
     said = case.said_learned
-    unknown = [name for name in case.verdict.votes if name not in case.roster.index]
+    missing = {name: case.roster.index.get(name) for name in case.verdict.votes}
+    out = {name: "is unknown" if number is None else "was removed"
+           for name, number in missing.items() if number is None or not case.filtered.kept[number]}  # fmt: skip
     forbidden = [case.roster.index[name] for name in case.filtered.forbidden]
     best = [case.roster.candidates[number] for number in numbers]
     return {
@@ -141,7 +143,7 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "history": [dict(near) for say in case.says for near in getattr(say, "near", ())],
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
         "gates": {place.instance or "": place.gate.as_dict() for place in best if place.gate != OPEN},
-        "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),
+        "removed": out | case.filtered.removed,  # more may be removed than are named: those voted for always are
     }
 
 

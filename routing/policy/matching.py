@@ -58,6 +58,8 @@ def filter_candidates(
     `quarantined` says why some projects are kept away from such tasks.
     """
     sieve = _Sieve(roster)
+    if task.instance:
+        sieve.remove(~roster.below(task.instance), "is served elsewhere than where it was filed")
     for number in roster.inactive:
         sieve.remove(_only(roster, number), roster.candidates[number].inactive or "inactive")
     for number in roster.guarded:

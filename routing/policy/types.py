@@ -115,7 +115,7 @@ class Door:
 class Candidate:
     """A destination as routing sees it; `inactive` says why it takes nothing, if it does not.
 
-    `doors` are those of its way that may be closed to a task.
+    `doors` are those of its way that may be closed to a task, and `path` the instances of that way, its own first.
     """
 
     project: str
@@ -130,6 +130,7 @@ class Candidate:
     inactive: str | None = None
     gate: Gate = OPEN
     doors: tuple[Door, ...] = ()
+    path: tuple[str, ...] = ()
 
     def why_closed(self, task: TaskView) -> str | None:
         """Return why the task may not come in, or None if it may."""
@@ -163,6 +164,10 @@ class Roster:
         if projects not in self._places:
             self._places = {projects: np.array([self.index.get(name, -1) for name in projects], np.int64)}
         return self._places[projects]
+
+    def below(self, instance: str) -> NDArray[np.bool_]:
+        """Return which candidates the instance serves, itself or by what is below it."""
+        return np.array([instance in candidate.path for candidate in self.candidates], bool)
 
     @cached_property
     def levels(self) -> dict[str, NDArray[np.int8]]:

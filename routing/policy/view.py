@@ -15,7 +15,7 @@ DEFAULT_WEIGHTS = {
 
 @dataclass(frozen=True)
 class PolicyView:
-    """A policy version; `number` 0 is the built-in one that has no rules.
+    """A policy version; `number` 0 is the built-in one that has no rules, `instance` None that of the house.
 
     `explore` is the share by which candidates may differ from the best and still have their turn; 0 is off.
     """
@@ -27,6 +27,7 @@ class PolicyView:
     explore: float = 0.0
     id: str | None = None
     number: int = 0
+    instance: str | None = None
 
     def needed(self, gate: Gate, priority: str) -> float:
         """Return how sure Hopper must be to send a task of this priority through the gate."""

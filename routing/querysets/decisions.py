@@ -103,6 +103,13 @@ class EpisodeQuerySet(NearestMixin, ScopedByProject["Episode"]):
         """Episodes that a policy could have decided otherwise: neither a person nor the requester chose."""
         return self.filter(source=self.model.Source.LOCAL).exclude(strategy__in=["human", "explicit"])
 
+    def decided_at(self, instance: str | None) -> Self:
+        """Episodes of tasks that a policy of just this instance decided, or (None) one of the house."""
+        place = "decision_factors__policy__instance"
+        if instance is None:
+            return self.filter(Q(**{f"{place}__isnull": True}) | Q(**{place: None}))
+        return self.filter(**{place: instance})
+
     def with_lesson(self) -> Self:
         """Episodes with their task and what was said of them, in the same query."""
         return self.select_related("task", "judgement")

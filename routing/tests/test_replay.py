@@ -121,6 +121,12 @@ class TestReplayingARecord:
         assert as_seen(record, "as it was").description == "as it was"
         assert as_seen(record, "changed since") is None
 
+    def test_takes_nobody_for_a_candidate_who_was_removed_among_many(self):
+        gone = [Candidate(f"a{n:03}", inactive="is inactive") for n in range(90)]
+        own = policy(votes_for("a080", when={"keyword": "login"}), votes_for("beta", when={"keyword": "login"}))
+        choice, record = decided(TaskView("login"), roster(*gone, "beta"), own)
+        assert told(replay(record, own))[:4] == told(choice)[:4] == ("routed", "beta", None, "rules")
+
     def test_leaves_as_it_was_what_the_requester_decided(self):
         choice, record = decided(TaskView("x", project="beta"), roster("alpha", "beta"), policy())
         again = replay(record, policy(votes_for("alpha", when={"keyword": "x"}, weight=1)))
