@@ -22,7 +22,7 @@ from routing.learning.memory import Memory
 from routing.models import Decision, PolicyVersion
 from routing.operations.gates import Gates, read_gates, way_up
 from routing.operations.patterns import read_patterns
-from routing.operations.remembering import STATE, Learned, catch_up, read_attention, read_model
+from routing.operations.remembering import GLOBAL, STATE, Learned, catch_up, read_attention, read_model
 from routing.operations.skills import read_skills
 from routing.policy.calibration import ANY
 from routing.policy.rules import RuleBook, read_rules
@@ -63,8 +63,9 @@ Policies = Mapping[str | None, PolicyView]
 class Knowledge:
     """What a decision stands on besides the task and the load; `places` are the rows behind the roster.
 
-    `policy` and `challenger` are those that decide, the house's until `at` has found those of an instance; `policies`
-    and `challengers` are all of them by instance (None: the house). `seats` has the parent of every instance.
+    `policy`, `challenger` and `memory` are those that decide, the house's until `at` has found those of an instance;
+    `policies` and `challengers` are all of them by instance (None: the house), and `memories` by scope of attention.
+    `seats` has the parent of every instance.
     """
 
     roster: Roster = field(default_factory=lambda: Roster(()))
@@ -74,21 +75,24 @@ class Knowledge:
     challenger: PolicyView | None = None
     policies: Policies = field(default_factory=dict)
     challengers: Policies = field(default_factory=dict)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     history: History = field(default_factory=History)
     patterns: PatternBook = field(default_factory=PatternBook)
     proven: Proven = field(default_factory=dict)
 
     def at(self, instance: str | None) -> "Knowledge":
-        """Return it with the policy that decides about tasks filed at the instance: the nearest one upwards.
+        """Return it with the policy and attention for tasks filed at the instance: the nearest ones upwards.
 
         A challenger stands beside it if it is as near: one further up would not decide about them.
         """
         way = [*way_up(instance, self.seats), None]
         decider = next((seat for seat in way if seat in self.policies), None)
         beside = next((seat for seat in way[: way.index(decider) + 1] if seat in self.challengers), None)
+        scope = next((seat for seat in way if seat in self.memories), GLOBAL)
         return replace(
-            self, policy=self.policies.get(decider, PolicyView()), challenger=self.challengers.get(beside)
+            self, policy=self.policies.get(decider, PolicyView()), challenger=self.challengers.get(beside),
+            memory=self.memories.get(scope or GLOBAL, self.memory),
         )  # fmt: skip
 
 
@@ -134,18 +138,17 @@ def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept
         knowledge = replace(knowledge, policies=_read_policies())
     if "challenger" in changed:
         knowledge = replace(knowledge, challengers=_read_challengers())
-    knowledge = knowledge.at(None)
     if changed & {"model", "lessons"}:
         learned = catch_up(read_model() if "model" in changed else learned)
     if changed & {"model", "lessons", "attention"}:
-        attention = read_attention() if changed & {"model", "attention"} else learned.memory.attention
-        learned = replace(learned, memory=replace(learned.memory, attention=attention))
-        knowledge = replace(knowledge, memory=learned.memory, history=learned.history)
+        if changed & {"model", "attention"}:
+            learned = replace(learned, attention=read_attention())
+        knowledge = replace(knowledge, memories=learned.memories, history=learned.history)
     if "patterns" in changed:
         knowledge = replace(knowledge, patterns=read_patterns())
     if "skills" in changed:
         knowledge = replace(knowledge, proven=read_skills())
-    return _Kept(knowledge, stamps, learned)
+    return _Kept(knowledge.at(None), stamps, learned)
 
 
 def _read_places() -> tuple[Roster, dict[str, Project], dict[str, str | None]]:

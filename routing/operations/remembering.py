@@ -1,5 +1,6 @@
 """What was learned, as the database keeps it: the newest fit, the lessons and votes since, and the attention."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -20,12 +21,22 @@ HINT = 0.5  # what became of the work tells half as much of a place as what some
 
 @dataclass(frozen=True)
 class Learned:
-    """A memory with the outcomes behind it, and until when it knows the lessons (None: none of them) and the votes."""
+    """A memory with the outcomes behind it, and until when it knows the lessons (None: none of them) and the votes.
+
+    `attention` has the weights of the experts by scope.
+    """
 
     memory: Memory = field(default_factory=Memory)
     history: History = field(default_factory=History)
     until: datetime | None = None
     weighed: datetime | None = None
+    attention: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def memories(self) -> dict[str, Memory]:
+        """The memory by scope, each with the attention that holds there."""
+        known = {GLOBAL: self.memory}
+        return known | {scope: replace(self.memory, attention=weights) for scope, weights in self.attention.items()}
 
 
 def read_model() -> Learned:
@@ -65,6 +76,7 @@ def catch_up(learned: Learned) -> Learned:
     return Learned(
         memory, learned.history.learn(told_by(judgement) for judgement in fresh),
         fresh[-1].updated_at if fresh else learned.until, votes[-1][2] if votes else learned.weighed,
+        learned.attention,
     )  # fmt: skip
 
 
@@ -96,6 +108,9 @@ def lesson_of(judgement: EpisodeJudgement, encoder: str) -> Lesson:
     )  # fmt: skip
 
 
-def read_attention() -> dict[str, float]:
-    """Return the weight of every expert that has one besides the fit's."""
-    return dict(AttentionWeight.objects.filter(scope=GLOBAL).values_list("factor", "weight"))
+def read_attention() -> dict[str, dict[str, float]]:
+    """Return the weight of every expert that has one besides the fit's, by scope: the house, and instances."""
+    found: dict[str, dict[str, float]] = {GLOBAL: {}}
+    for scope, factor, weight in AttentionWeight.objects.values_list("scope", "factor", "weight"):
+        found.setdefault(scope, {})[factor] = weight
+    return found
