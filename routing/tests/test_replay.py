@@ -127,6 +127,14 @@ class TestReplayingARecord:
         choice, record = decided(TaskView("login"), roster(*gone, "beta"), own)
         assert told(replay(record, own))[:4] == told(choice)[:4] == ("routed", "beta", None, "rules")
 
+    def test_gives_a_place_that_was_forbidden_what_was_learned_of_it(self):
+        before, after = policy(votes_for("alpha", when={"keyword": "login"}, forbid=True)), policy(history=0)
+        places, task, lessons = roster("alpha", "beta"), TaskView("login"), [("login", "alpha")]
+        _, record = decided(task, places, before, lessons=lessons)
+        live, _ = decided(task, places, after, lessons=lessons)
+        assert told(replay(record, after, task))[:2] == told(live)[:2] == ("routed", "alpha")
+        assert replay(record, after, task).confidence == pytest.approx(live.confidence, abs=2e-3)
+
     def test_leaves_as_it_was_what_the_requester_decided(self):
         choice, record = decided(TaskView("x", project="beta"), roster("alpha", "beta"), policy())
         again = replay(record, policy(votes_for("alpha", when={"keyword": "x"}, weight=1)))
