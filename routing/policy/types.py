@@ -1,6 +1,7 @@
 """What a decision is made of: plain values in, plain values out."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from routing.policy.calibration import OPEN, Gate
 
 Floats = NDArray[np.float64]
 PRIORITIES = ("low", "medium", "high", "urgent")
+NAME_WORD = re.compile(r"[^\W_]+")
+SHORTEST_NAME_WORD = 4  # "the", "app" and "new" stand in names of projects and in tasks of all others
 SPEED = {"fast": 1.0, "medium": 3.0, "slow": 10.0, "glacial": 30.0}  # usual days until done
 
 
@@ -185,10 +188,12 @@ class Roster:
 
     @cached_property
     def mentions(self) -> dict[str, list[int]]:
-        """The candidates by each word they describe themselves with: names, capabilities and tags."""
+        """The candidates by each word they describe themselves with: names and the words in them, skills and tags."""
         found: dict[str, list[int]] = {}
         for number, candidate in enumerate(self.candidates):
-            for word in {candidate.project.casefold(), *candidate.capabilities, *candidate.tags}:
+            name = candidate.project.casefold()
+            parts = {word for word in NAME_WORD.findall(name) if len(word) >= SHORTEST_NAME_WORD}
+            for word in {name, *parts, *candidate.capabilities, *candidate.tags}:
                 found.setdefault(word, []).append(number)
         return found
 

@@ -11,7 +11,7 @@ from routing.policy.conditions import Seen
 from routing.policy.types import Roster, Say, TaskView
 
 SURE = math.log(9)  # a full match alone: nine to one
-MENTION = 0.45  # one word that a project describes itself with: better than even against one rival
+MENTION = 0.45  # what one word that a project describes itself with tells
 HIGHEST_LEVEL = 5
 
 Proven = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -50,7 +50,7 @@ class Capability:
             return " and ".join(parts) or None
 
         scores = 1 - (1 - fit) * (1 - told)
-        odds = SURE * fit - np.log1p(-told) * 2
+        odds = SURE * fit + _odds_of_words(told)
         for number, outcome in shown.items():
             odds[number] += outcome.shift
             scores[number] = outcome.adjusted(scores[number])
@@ -84,6 +84,17 @@ class Capability:
             for number in roster.mentions[word]:
                 found.setdefault(number, set()).add(word)
         return found
+
+
+def _odds_of_words(told: np.ndarray) -> np.ndarray:
+    """Return log-odds by which words leave a place the share that they tell, however many others there are.
+
+    Two words of one project settle a task in a house of five and of five hundred; one alone never does.
+    """
+    rivals = max(len(told) - 1, 1)
+    with np.errstate(divide="ignore"):
+        against_all = np.log(told / (1 - told) * rivals)
+    return np.asarray(np.maximum(against_all, -2 * np.log1p(-told)))
 
 
 @dataclass(frozen=True)
