@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 ROUTER = "router"
 REPLACED = [
-    "project", "instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by", "decided_at",
-    "decision_time_ms", "workload_snapshot", "context", "episode", "policy_version",
+    "project", "instance", "asked_instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by",
+    "decided_at", "decision_time_ms", "workload_snapshot", "context", "episode", "policy_version",
 ]  # fmt: skip
 
 
@@ -191,13 +191,28 @@ def _rows(best: Ranked, places: Mapping[str, Project]) -> tuple[Project | None, 
     return project, Instance.objects.get(pk=best.instance) if best.instance else None
 
 
+def _asked(task: Task, choice: Choice, dossier: Dossier) -> str | None:
+    """Return the lowest instance above the likeliest places, which is asked if nothing was chosen."""
+    if choice.is_routed:
+        return None
+    if task.instance_id:
+        return task.instance_id
+    roster = dossier.knowledge.roster
+    numbers = [
+        roster.index[place.project] for place in choice.ranked[:SHOWN_TO_PEOPLE] if place.project in roster.index
+    ]
+    paths = [path for number in numbers if (path := roster.candidates[number].path)]
+    return next((seat for seat in paths[0] if all(seat in path for path in paths)), None) if paths else None
+
+
 def _keep_decision(
     task: Task, choice: Choice, episode: Episode, project: Project | None, instance: Instance | None,
     dossier: Dossier, *, now: datetime, milliseconds: float,
 ) -> Decision:  # fmt: skip
     chosen = choice.ranked if not choice.is_routed else choice.ranked[1:]
     decision = Decision(
-        task=task, project=project, instance=instance, confidence=choice.confidence, reasoning=choice.reasoning,
+        task=task, project=project, instance=instance, asked_instance_id=_asked(task, choice, dossier),
+        confidence=choice.confidence, reasoning=choice.reasoning,
         alternatives=[place.as_dict() for place in chosen[:SHOWN_TO_PEOPLE]], outcome=choice.outcome,
         decided_by=choice.decided_by, decided_at=now, decision_time_ms=round(milliseconds, 3),
         workload_snapshot=shown_load(choice, dossier), episode=episode, policy_version_id=dossier.policy.id,

@@ -4,6 +4,7 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from instances.models import Instance
 from projects.models import Project
 from routing.learning.history import History
 from routing.learning.memory import Memory
-from routing.models import Decision, PolicyVersion
+from routing.models import Decision, Delegation, PolicyVersion
 from routing.operations.gates import Gates, read_gates, way_up
 from routing.operations.patterns import read_patterns
 from routing.operations.remembering import GLOBAL, STATE, Learned, catch_up, read_attention, read_model
@@ -246,9 +247,15 @@ def _hours(effort: str | None) -> float | None:
 
 
 def load_workload() -> dict[str, int]:
-    """Return the number of live leases by project."""
+    """Return the number of live leases by project, and of tasks that are on their way to whoever will take them."""
     held = Task.objects.filter(status__in=Task.HELD, project__isnull=False).order_by()
-    return dict(held.values_list("project").annotate(n=Count("pk")).values_list(F("project"), "n"))
+    hops = Delegation.objects.open().filter(task__status=Task.Status.ROUTED, task__project__isnull=False).order_by()
+    counted = held.values_list("project").annotate(n=Count("pk")).values_list(F("project"), "n")
+    offered = hops.values_list("task__project").annotate(n=Count("task", distinct=True))
+    load: Counter[str] = Counter()
+    for project, count in counted.union(offered.values_list(F("task__project"), "n"), all=True):
+        load[project] += count
+    return dict(load)
 
 
 def load_queues() -> dict[str, datetime]:

@@ -148,13 +148,11 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
 
 
 def _sentence(ranked: Sequence[Ranked], sure: float, why_not: str | None) -> str:
-    best = ranked[0]
-    because = "; ".join(best.reasons[:3]) or "nothing speaks against it"
+    """Return what whoever sees the task may read: no other place is named in it."""
     if why_not:
-        nearest = ", ".join(f"{place.project} {place.score:.0%}" for place in ranked[:3])
-        return f"{why_not}. Nearest: {nearest} ({because})."
-    rival = f" Next: {ranked[1].project} {ranked[1].score:.0%}." if len(ranked) > 1 else ""
-    return f"{best.project} {sure:.0%}: {because}.{rival}"
+        return f"{why_not}."
+    because = "; ".join(ranked[0].reasons[:3]) or "nothing speaks against it"
+    return f"{ranked[0].project} {sure:.0%}: {because}."
 
 
 def _is_equal(one: float, other: float) -> bool:

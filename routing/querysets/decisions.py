@@ -173,7 +173,7 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         kept = self.filter(episode__task__isnull=False).exclude(episode__task__instance__in=private)
         kept = kept.exclude(episode__chosen_instance__in=private)
         return kept.values(
-            "pk", "right_project", chosen=F("episode__chosen_project"), success=F("episode__outcome_success"),
+            "pk", "right_project", "signal", chosen=F("episode__chosen_project"),
             routed_at=F("episode__routed_at"), source=F("episode__source"),
             source_instance=F("episode__source_instance_id"), title=F("episode__task__title"),
             opening=Left("episode__task__description", LONGEST_TEXT), tags=F("episode__task__tags"),

@@ -14,9 +14,9 @@ from projects.models import Project
 from projects.operations import change_project
 from projects.tests.factories import ProjectFactory
 from routing.models import Decision, Episode
-from routing.operations import assign_task, refit, route_task, suggest_for
+from routing.operations import assign_task, loading, refit, route_task, suggest_for
 from routing.operations.deciding import TaskNotPending
-from routing.tests.factories import activate_rules, make_projects, teach, teach_topics, votes_for
+from routing.tests.factories import activate_rules, make_hop, make_projects, teach, teach_topics, votes_for
 from tasks.models import Task
 from tasks.models.task import TransitionNotAllowed
 from tasks.operations import claim_task, decompose_task, hold_for_review, return_to_routing
@@ -223,6 +223,18 @@ class TestRouting:
             first.created_at,
         )
         assert [e.chosen_project for e in Episode.objects.for_task(task)] == [None, "b"]
+
+
+class TestTheLoadOfAProject:
+    def test_is_its_live_leases_and_what_is_on_its_way_to_be_taken(self):
+        web, data = make_projects("web", "data")
+        here, there = InstanceFactory(), InstanceFactory()
+        held, offered, accepted, waiting = TaskFactory.create_batch(4, project=web, instance=here, status="routed")
+        claim_task(task_id=held.pk, owner="ada")
+        for task, status in ((offered, "pending"), (accepted, "accepted"), (waiting, "rejected"), (held, "accepted")):
+            make_hop(task, here, there, status=status)
+        make_hop(TaskFactory(project=data, status="completed", finished_at=timezone.now()), here, there)
+        assert loading.load_workload() == {"web": 3}
 
 
 class TestSuggesting:
