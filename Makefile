@@ -24,7 +24,7 @@ URL = sqlite:///$(HERE)/var/$(1).db
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers run worker beat relay lint check bench redis neo4j clean
+.PHONY: help demo test servers run worker beat relay lint schema check bench redis neo4j clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -73,11 +73,13 @@ relay: .venv/.runtime ## the schedule in one process, without a broker
 lint: .venv/.dev ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-check: lint ## lint, types, architecture, schema
+schema: .venv/.dev ## the description of the API, without a warning
+	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+
+check: lint schema ## lint, types, architecture, schema
 	@$(BIN)/lint-imports
 	@$(RUN) -m pytest -q $(addprefix hopper/tests/test_,architecture.py code_rules.py model_rules.py doors.py migrations.py docs.py)
 	@$(MANAGE) makemigrations --check --dry-run
-	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 
 bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, tree or quality
 	@$(RUN) -m bench.$(NAME) $(ARGS)

@@ -21,7 +21,7 @@ def pytest_configure():
     Argon2 is slow on purpose, and WhiteNoise looks up all static files anew for every test client.
     """
     settings.EMBEDDINGS_PROVIDER, settings.EMBEDDINGS_MODEL = "hashing", ""
-    settings.LLM_MODEL = settings.SAGE = settings.NEO4J_URL = ""
+    settings.LLM_MODEL = settings.SAGE = settings.NEO4J_URL = settings.REDIS_URL = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
     settings.MEMORY_REPOSITORY = os.environ["MEMORY_REPOSITORY"] = ""  # in processes that tests start, too
@@ -82,8 +82,11 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(autouse=True)
 def _fresh_process():
     """Begin each test as a new process would: nothing kept from another test's rows."""
+    from hopper.common import absence, jobs
     from routing.operations import loading
 
+    absence.redis.end()
+    jobs.forget()
     loading.forget()
     caches["working"].clear()
     yield

@@ -20,6 +20,7 @@ PROGRAM = Path(sys.argv[0])
 if PROGRAM.name == "celery" or PROGRAM.parts[-2:] == ("celery", "__main__.py"):  # others import this module too
     os.environ.setdefault("HOPPER_ROLE", "worker")
 
+MIRRORING = "mirror changes into the graph"
 REAPING = "return tasks whose lease has run out"
 APART = (0.8, 1.2)  # by chance, so that several workers do not march in step
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ app.conf.beat_schedule = {
     "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
     "escalate what runs out of time": every(timedelta(seconds=30), "tasks.escalate"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
+    "give new events their place in the log": every(timedelta(seconds=2), "events.stamp_positions"),
     "ask advisers about what waits for a person": every(timedelta(seconds=2), "routing.advise_waiting"),
     "calibrate the confidence anew": every(timedelta(seconds=60), "routing.calibrate"),
     "learn from work that nobody judged": every(timedelta(seconds=60), "feedback.learn_from_work"),
@@ -62,6 +64,23 @@ app.conf.beat_schedule = {
 def reap_in_time(**signal: Any) -> None:
     """Follow the settings, which cannot be read before Celery asks for them: they import this package."""
     app.conf.beat_schedule[REAPING] |= every(timedelta(seconds=settings.REAP_SECONDS), "tasks.reap_leases")
+
+
+@app.on_after_configure.connect
+def mirror_if_configured(**signal: Any) -> None:
+    """Mirror every two seconds, or every GRAPH_SYNC_INTERVAL; without a graph nothing is scheduled for it."""
+    if settings.NEO4J_URL:
+        app.conf.beat_schedule |= mirroring()
+
+
+def mirroring() -> dict[str, Any]:
+    """Return what is done for the graph by the clock."""
+    pause = 2 if settings.GRAPH_SYNC_ON_WRITE else settings.GRAPH_SYNC_INTERVAL
+    return {
+        MIRRORING: every(timedelta(seconds=pause), "sync.mirror_waiting"),
+        "count which tags stand together": every(timedelta(minutes=10), "sync.refresh_tags"),
+        "compare the graph with the rows": every(timedelta(days=1), "sync.check_graph"),
+    }
 
 
 @worker_ready.connect

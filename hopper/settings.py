@@ -10,7 +10,7 @@ from pathlib import Path
 from django.templatetags.static import static
 
 from hopper.common.db import embedded
-from hopper.common.db.options import COMMAND, ROLES, SCHEMES, database_from_url
+from hopper.common.db.options import COMMAND, ROLES, SCHEMES, WORKER, database_from_url
 from hopper.common.env import TolerantEnv
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -149,23 +149,22 @@ DATABASES = {
 SLOW_QUERY_MS = env.whole("SLOW_QUERY_MS", default=0 if HOPPER_ROLE == COMMAND else 100)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.url("REDIS_URL", default="", schemes=("redis", "rediss"))
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # Where tasks went in the last hour: Redis may be away, which costs a question to the database.
-    "working": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "working",
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-    }
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "working"},
-    # Vectors of what people search for, in each process: Redis may be away, and a search must not be.
-    "questions": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "questions"},
+_REDIS_CACHE = {
+    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "LOCATION": REDIS_URL,
+    "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},  # a request waits for it
 }
-NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "bolt", "bolt+s"))
+_OWN_CACHE = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+CACHES = {
+    "default": _REDIS_CACHE if REDIS_URL else _OWN_CACHE,
+    # Where tasks went in the last hour: Redis may be away, which costs a question to the database.
+    "working": _REDIS_CACHE | {"KEY_PREFIX": "working"} if REDIS_URL else _OWN_CACHE | {"LOCATION": "working"},
+    # Vectors of what people search for, in each process: Redis may be away, and a search must not be.
+    "questions": _OWN_CACHE | {"LOCATION": "questions"},
+}
+NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"))
+NEO4J_USERNAME = env.text("NEO4J_USERNAME", default="neo4j")
+NEO4J_PASSWORD = env.text("NEO4J_PASSWORD")
 READINESS = ["health_check.Database"]
 
 # -- work in the background ---------------------------------------------------------------------------------
@@ -182,14 +181,19 @@ CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Workers wait for the broker; a request that wakes one does not: it tries once (docs/adr/0027-outages-and-wakes.md).
+_PATIENCE = (
+    {"socket_timeout": 5, "socket_connect_timeout": 2}
+    if HOPPER_ROLE == WORKER
+    else {"socket_timeout": 1, "socket_connect_timeout": 0.5, "max_retries": 0}
+)
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "visibility_timeout": 900,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
-        "socket_timeout": 5,
-        "socket_connect_timeout": 2,
         "health_check_interval": 30,
+        **_PATIENCE,
     }
     if REDIS_URL
     else {}
@@ -218,6 +222,34 @@ CONSUMERS = {
         "pattern.created", "pattern.changed",
     )
 }  # fmt: skip
+
+# What a consumer is carried: the state of a row, in one delivery however often it changed, unless it is named here as
+# wanting each "event", in order.
+CARRIES: dict[str, str] = {}
+
+# Which job a worker is woken for when there is news for a consumer; without Redis the relay finds it within two seconds.
+WAKES = {"embedding": "routing.embed_waiting"}
+
+# Every kind of event that changes what the graph shows (docs/graph.md); a test holds it complete.
+GRAPH_EVENTS = (
+    *(f"instance.{what}" for what in ("created", "changed", "started", "paused", "resumed", "closing", "terminated",
+                                      "deleted")),
+    *(f"project.{what}" for what in ("registered", "changed", "deleted")),
+    *(f"pattern.{what}" for what in ("created", "changed", "deleted")),
+    *(f"delegation.{what}" for what in ("created", "accepted", "rejected", "completed", "cancelled", "expired")),
+    *(f"task.{what}" for what in (
+        "submitted", "stored", "imported", "changed", "routed", "review_requested", "returned", "retried", "moved",
+        "decomposed", "escalated", "claimed", "started", "released", "lease_expired", "blocked", "unblocked",
+        "completed", "failed", "cancelled", "dependency_added", "dependency_removed", "dependencies_changed",
+        "delegation_removed", "deleted",
+    )),
+)  # fmt: skip
+# Mirrored as soon as it is committed, or every so many seconds; without NEO4J_URL not at all.
+GRAPH_SYNC_ON_WRITE = env.flag("GRAPH_SYNC_ON_WRITE", default=True)
+GRAPH_SYNC_INTERVAL = env.whole("GRAPH_SYNC_INTERVAL", default=300, minimum=1)
+if NEO4J_URL:
+    CONSUMERS |= {kind: [*CONSUMERS.get(kind, ()), "graph"] for kind in GRAPH_EVENTS}
+    WAKES |= {"graph": "sync.mirror_waiting"} if GRAPH_SYNC_ON_WRITE else {}
 
 # -- tasks --------------------------------------------------------------------------------------------------
 

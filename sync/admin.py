@@ -2,9 +2,9 @@ from typing import Any
 
 from django.contrib import admin
 
-from hopper.common.admin import OperatedAdmin
+from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin
 from sync import operations
-from sync.models import ExternalMapping
+from sync.models import ExternalMapping, GraphCheck
 
 
 @admin.register(ExternalMapping)
@@ -30,3 +30,12 @@ class MappingAdmin(OperatedAdmin):
 
     def delete_row(self, row: ExternalMapping, *, actor: str) -> None:
         operations.delete_mapping(mapping=row, actor=actor)
+
+
+@admin.register(GraphCheck)
+class GraphCheckAdmin(ReadOnlyAdmin):
+    """How the graph compared with the rows, the last check first."""
+
+    list_display = ["created_at", "found", "left", "skipped", "seconds"]
+    ordering = ["-created_at", "-pk"]
+    fields = ["created_at", "found", "left", "skipped", "seconds", "differences"]

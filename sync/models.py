@@ -1,10 +1,10 @@
-"""Where a task lives on other platforms."""
+"""Where a task lives on other platforms, and how the graph was found."""
 
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
 from hopper.common.models import Timestamped, Versioned
-from sync.querysets import MappingQuerySet
+from sync.querysets import GraphCheckQuerySet, MappingQuerySet
 
 
 class ExternalMapping(Timestamped, Versioned):
@@ -37,3 +37,30 @@ class ExternalMapping(Timestamped, Versioned):
 
     def natural_key(self) -> tuple[str, str]:
         return self.platform, self.external_id
+
+
+class GraphCheck(Timestamped):
+    """One comparison of the graph with the rows: what it found, and what of it was left after a repair.
+
+    `differences` counts them by kind, like `{"missing node": 3}`; `skipped` rows were still under way.
+    """
+
+    differences = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    found = models.PositiveIntegerField()
+    left = models.PositiveIntegerField()
+    skipped = models.PositiveIntegerField()
+    seconds = models.FloatField()
+
+    objects = GraphCheckQuerySet.as_manager()
+
+    class Meta:
+        db_table = "graph_checks"
+        constraints = [
+            models.CheckConstraint(
+                name="graph_check_leaves_no_more_than_it_found", condition=models.Q(left__lte=models.F("found"))
+            ),
+        ]
+        indexes = [models.Index(name="idx_graph_checks_created_at", fields=["created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.found} differences" if self.found else "clean"

@@ -1,5 +1,6 @@
-"""Every question about counterparts elsewhere."""
+"""Every question about counterparts elsewhere, and about checks of the graph."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -7,7 +8,7 @@ from django.db import models
 from tasks.models import Task
 
 if TYPE_CHECKING:
-    from sync.models import ExternalMapping
+    from sync.models import ExternalMapping, GraphCheck
 
 
 class MappingQuerySet(models.QuerySet["ExternalMapping"]):
@@ -30,3 +31,15 @@ class MappingQuerySet(models.QuerySet["ExternalMapping"]):
         if not (principal.instances or principal.projects):
             return self.all()
         return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))
+
+
+class GraphCheckQuerySet(models.QuerySet["GraphCheck"]):
+    """Checks of the graph; chain the questions like filters."""
+
+    def latest_first(self) -> Self:
+        """Every check, the last one first."""
+        return self.order_by("-created_at", "-pk")
+
+    def older_than(self, moment: datetime) -> Self:
+        """Checks made before the moment."""
+        return self.filter(created_at__lt=moment)

@@ -1,5 +1,6 @@
 """The log in the admin."""
 
+from collections import Counter
 from typing import Any
 
 from django.apps import apps
@@ -11,8 +12,12 @@ from unfold.decorators import display
 
 from hopper.common.admin import ReadOnlyAdmin, link_to, link_to_key
 from hopper.events.models import Delivery, Event
-from hopper.events.operations import retry_delivery
+from hopper.events.operations import NotDead, retry_delivery
 
+WAITING = "will be tried again within seconds."
+OVERTAKEN = "settled: newer news of the same row is on its way, and brings it as it is now."
+NOT_DEAD = "left alone: only what was given up can be tried again."
+TRIED_AGAIN = {WAITING: messages.SUCCESS, OVERTAKEN: messages.SUCCESS, NOT_DEAD: messages.WARNING}
 COLOURS = {"pending": "info", "leased": "primary", "done": "success", "dead": "danger"}
 
 
@@ -70,6 +75,16 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Try again", permissions=["retry"])
     def try_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
-        """Let dead deliveries be carried once more."""
-        tried = sum(retry_delivery(delivery=delivery) for delivery in chosen)
-        self.message_user(request, f"{tried} will be tried again; the others are not dead.", messages.INFO)
+        """Let dead deliveries be carried once more, and say what became of each."""
+        came = Counter(_tried_again(delivery) for delivery in chosen)
+        for text, level in TRIED_AGAIN.items():
+            if count := came[text]:
+                self.message_user(request, f"{count} {text}", level)
+
+
+def _tried_again(delivery: Delivery) -> str:
+    try:
+        fresh = retry_delivery(delivery=delivery)
+    except NotDead:
+        return NOT_DEAD
+    return OVERTAKEN if fresh.status == Delivery.Status.DONE else WAITING

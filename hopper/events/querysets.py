@@ -9,6 +9,8 @@ from django.db.models import Exists, OuterRef, Q
 from hopper.common.db.clock import Now
 from hopper.common.models import Role
 
+PLACE = ("consumer", "aggregate_type", "aggregate_id")  # where deliveries stand one behind the other
+
 
 class EventQuerySet(models.QuerySet):
     """Events; chain the questions like filters."""
@@ -16,6 +18,18 @@ class EventQuerySet(models.QuerySet):
     def about(self, row: models.Model) -> Self:
         """Events of one row, oldest first."""
         return self.filter(aggregate_type=row._meta.label_lower, aggregate_id=row.pk).order_by("version")
+
+    def unstamped(self) -> Self:
+        """Events that have no position yet."""
+        return self.filter(position__isnull=True)
+
+    def stamped(self) -> Self:
+        """Events that have their place in the log."""
+        return self.filter(position__isnull=False)
+
+    def since(self, position: int) -> Self:
+        """Events after the position, in the order of the log."""
+        return self.filter(position__gt=position).order_by("position")
 
     def for_principal(self, principal: Any) -> Self:
         """Events that the principal may see: the log spans every branch, so a limited key sees none."""
@@ -41,9 +55,8 @@ class DeliveryQuerySet(models.QuerySet):
         """Deliveries that the consumer may take now, oldest first: none while an older one of the same row is open."""
         due = Q(status="pending", available_at__lte=Now()) | Q(status="leased", lease_until__lte=Now())
         earlier = self.model._default_manager.filter(
-            consumer=OuterRef("consumer"), aggregate_type=OuterRef("aggregate_type"),
-            aggregate_id=OuterRef("aggregate_id"), version__lt=OuterRef("version"),
-        )  # fmt: skip
+            version__lt=OuterRef("version"), **{name: OuterRef(name) for name in PLACE}
+        )
         in_the_way = earlier.filter(Q(status__in=["pending", "leased"]) | Q(status="dead", carries="event"))
         return self.filter(due, ~Exists(in_the_way), consumer=consumer).order_by("id")
 
@@ -54,6 +67,18 @@ class DeliveryQuerySet(models.QuerySet):
     def dead(self) -> Self:
         """Deliveries that were given up: somebody has to look."""
         return self.filter(status="dead")
+
+    def beside(self, delivery: Any) -> Self:
+        """Deliveries of the same row to the same consumer."""
+        return self.filter(**{name: getattr(delivery, name) for name in PLACE})
+
+    def overtaken_by(self, taken: Sequence[Any]) -> Self:
+        """Dead deliveries of state whose row has been taken in since: a consumer of state has all of it now."""
+        newer = self.model._default_manager.filter(
+            pk__in=[delivery.pk for delivery in taken], status="done", version__gt=OuterRef("version"),
+            **{name: OuterRef(name) for name in PLACE},
+        )  # fmt: skip
+        return self.dead().filter(Exists(newer), carries="state", consumer=taken[0].consumer)
 
     def undone(self) -> Self:
         """Deliveries that are open, or were given up."""

@@ -8,6 +8,7 @@ class EventSerializer(LeanSerializer):
     class Meta:
         model = Event
         fields = [
-            "id", "event_id", "type", "aggregate_type", "aggregate_id", "version", "actor", "payload", "occurred_at",
+            "id", "position", "event_id", "type", "aggregate_type", "aggregate_id", "version", "actor", "payload",
+            "occurred_at",
         ]  # fmt: skip
         read_only_fields = fields

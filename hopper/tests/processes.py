@@ -49,8 +49,8 @@ class Processes:
         self.running.append(program)
         return program
 
-    def worker(self):
-        return self.start(*self._celery("worker"), "--concurrency", "1", "--loglevel", "ERROR")
+    def worker(self, *options):
+        return self.start(*self._celery("worker"), "--concurrency", "1", "--loglevel", "ERROR", *options)
 
     def beat(self, folder):
         return self.start(*self._celery("beat"), "--schedule", str(folder / "beat"), "--loglevel", "ERROR")
@@ -85,12 +85,12 @@ def answers(port):
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
-def start_redis(processes, folder):
+def start_redis(processes, folder, port=None):
     """Start an empty Redis; return a client of it."""
     server = shutil.which("redis-server")
     if server is None:
         pytest.skip("No Redis found: install redis-server.")
-    port = free_port()
+    port = port or free_port()
     processes.start(
         server, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder),
         "--loglevel", "warning", "--logfile", "redis.log",

@@ -161,10 +161,12 @@ def change_delegation(*, delegation: Delegation, actor: str, **changes: Any) -> 
 
 @transaction.atomic
 def delete_delegation(*, delegation: Delegation, actor: str) -> None:
-    """Delete a hop that is over.
+    """Delete a hop that is over; its task says so, as nobody can look the hop up any more.
 
     :raises NotDelegated: while it is open
     """
+    task = log.lock_row(delegation.task)
     if log.lock_row(delegation).is_open:
         raise NotDelegated("The hop is open: cancel it first.")
     log.delete_row(delegation, kind="delegation.deleted", actor=actor)
+    log.save_row(task, kind="task.delegation_removed", actor=actor, hop=delegation.pk)

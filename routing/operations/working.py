@@ -2,16 +2,17 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.cache import caches
+from django.core.cache import BaseCache, caches
 from django.db import transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from hopper.common import absence
 from routing.models import Decision
 from routing.operations.dossier import Dossier
 from tasks.models import Task
@@ -80,15 +81,20 @@ def _key(tie: str, name: str | None) -> str:
 
 
 def _get(keys: Iterable[str]) -> dict[str, Any]:
-    try:
-        return dict(caches["working"].get_many(list(keys)))
-    except AWAY as error:
-        log.warning("The working memory is away, the rows answer: %s", error)
-        return {}
+    return dict(_ask(lambda cache: cache.get_many(list(keys))) or {})
 
 
 def _set(values: Mapping[str, Any]) -> None:
+    _ask(lambda cache: cache.set_many(dict(values), KEPT.total_seconds()))
+
+
+def _ask(question: Callable[[BaseCache], Any]) -> Any:
+    """Return the answer of the cache, or None; one that is away costs its first caller half a second, and none after."""
+    if absence.redis.lasts:
+        return None
     try:
-        caches["working"].set_many(dict(values), KEPT.total_seconds())
+        return question(caches["working"])
     except AWAY as error:
+        absence.redis.begin()
         log.warning("The working memory is away, the rows answer: %s", error)
+        return None

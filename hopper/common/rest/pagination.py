@@ -181,6 +181,12 @@ class KeysetPagination(BasePagination):
         }
 
 
+class Unpaged(BasePagination):
+    """No pages: the answer has no end."""
+
+    parameters: ClassVar[tuple[str, ...]] = ()
+
+
 class BestFirst(BasePagination):
     """The best rows and no second page: likeness has no end, so `limit` draws the line."""
 

@@ -7,9 +7,7 @@ from django.utils import timezone
 
 from hopper.common.models import Timestamped
 from hopper.events.models.event import Event
-from hopper.events.querysets import DeliveryQuerySet
-
-PLACE = ["consumer", "aggregate_type", "aggregate_id"]
+from hopper.events.querysets import PLACE, DeliveryQuerySet
 
 
 class Delivery(Timestamped):
@@ -50,6 +48,7 @@ class Delivery(Timestamped):
     last_error = models.TextField(null=True)
     done_at = models.DateTimeField(null=True)
     is_repeated = False  # of a taken one: it was taken before, and the consumer may have taken in a part of it
+    is_probe = False  # of a taken one: it asks whether the other side is back
 
     objects = DeliveryQuerySet.as_manager()
 
@@ -57,9 +56,9 @@ class Delivery(Timestamped):
         db_table = "deliveries"
         verbose_name_plural = "deliveries"
         constraints = [
-            models.UniqueConstraint(name="one_delivery_in_flight", fields=PLACE, condition=Q(status="leased")),
+            models.UniqueConstraint(name="one_delivery_in_flight", fields=[*PLACE], condition=Q(status="leased")),
             models.UniqueConstraint(
-                name="one_pending_state_delivery", fields=PLACE, condition=Q(status="pending", carries="state")
+                name="one_pending_state_delivery", fields=[*PLACE], condition=Q(status="pending", carries="state")
             ),
             models.UniqueConstraint(
                 name="one_delivery_per_version", fields=[*PLACE, "version"], condition=Q(carries="event")
@@ -86,6 +85,7 @@ class Delivery(Timestamped):
             models.Index(
                 name="idx_deliveries_open", fields=[*PLACE, "version"], condition=~Q(status="done")
             ),
+            models.Index(name="idx_deliveries_dead", fields=["consumer", "id"], condition=Q(status="dead")),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -13,10 +13,12 @@ from hopper.events.querysets import EventQuerySet
 class Event(Timestamped):
     """Something that happened to one row; never changed, never deleted.
 
-    `version` rises by one for each event of the same row, so readers can tell order and gaps.
+    `version` rises by one for each event of the same row, so readers can tell order and gaps. `position` is the place
+    in the whole log, given after the commit: what stands before a position that was seen never changes (ADR 28).
     """
 
     id = models.BigAutoField(primary_key=True)
+    position = models.PositiveBigIntegerField(null=True, unique=True, editable=False)
     event_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     type = models.CharField(max_length=100)
     aggregate_type = models.CharField(max_length=50)
@@ -37,6 +39,7 @@ class Event(Timestamped):
         indexes = [
             models.Index(name="idx_events_type", fields=["type", "id"]),
             models.Index(name="idx_events_occurred_at", fields=["occurred_at", "id"]),
+            models.Index(name="idx_events_unstamped", fields=["id"], condition=models.Q(position__isnull=True)),
         ]
 
     def __str__(self) -> str:

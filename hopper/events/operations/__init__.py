@@ -1,6 +1,8 @@
 """Writing rows with their events, and carrying the news to whoever waits for it."""
 
-from hopper.events.operations.deliveries import DeliveryFailed, drain, purge_deliveries, retry_delivery, schedule
+from hopper.events.operations.carrying import DeliveryFailed, drain
+from hopper.events.operations.deliveries import NotDead, purge_deliveries, retry_delivery, schedule
+from hopper.events.operations.positions import end_of_log, stamp_positions
 from hopper.events.operations.rows import (
     HOPPER,
     StillInUse,
@@ -17,12 +19,14 @@ from hopper.events.operations.rows import (
 __all__ = [
     "HOPPER",
     "DeliveryFailed",
+    "NotDead",
     "StillInUse",
     "change_row",
     "check_row",
     "create_row",
     "delete_row",
     "drain",
+    "end_of_log",
     "lock_row",
     "purge_deliveries",
     "record_event",
@@ -30,4 +34,5 @@ __all__ = [
     "retry_delivery",
     "save_row",
     "schedule",
+    "stamp_positions",
 ]

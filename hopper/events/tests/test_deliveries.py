@@ -7,36 +7,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from hopper.events.models import Delivery
-from hopper.events.operations import DeliveryFailed, drain, purge_deliveries, retry_delivery
-from hopper.events.operations.deliveries import MOST_ATTEMPTS
+from hopper.events.operations import DeliveryFailed, NotDead, drain, purge_deliveries, retry_delivery
+from hopper.events.operations.carrying import MOST_ATTEMPTS
+from hopper.events.tests.sinks import CONSUMER, Sink, make_due
 from tasks.operations import change_task, create_tasks, submit_task
 
 pytestmark = pytest.mark.django_db
-CONSUMER = "embedding"
 
 
 def submit(title="a"):
     return submit_task(title=title, route=False, actor="ada")
-
-
-def make_due():
-    """Let the pause of every failed delivery be over."""
-    Delivery.objects.filter(status="leased").update(lease_until=timezone.now() - timedelta(seconds=1))
-
-
-class Sink:
-    """A consumer that remembers what it took in, and fails as it is told."""
-
-    def __init__(self, *errors):
-        self.errors, self.seen = list(errors), []
-
-    def __call__(self, deliveries):
-        if self.errors and (error := self.errors.pop(0)):
-            raise error
-        self.seen += [(delivery.aggregate_id, delivery.version) for delivery in deliveries]
-
-    def drain(self, **options):
-        return drain(CONSUMER, self, batch=options.pop("batch", 10), **options)
 
 
 class TestAChange:
@@ -98,7 +78,7 @@ class TestDraining:
 
     def test_waits_as_long_as_it_is_asked_to(self):
         submit()
-        Sink(DeliveryFailed("busy", is_outage=True, retry_after=600)).drain()
+        Sink(DeliveryFailed("busy", retry_after=600)).drain()
         pause = Delivery.objects.get().lease_until - timezone.now()
         assert timedelta(seconds=400) < pause < timedelta(seconds=800)
 
@@ -140,13 +120,6 @@ class TestDraining:
         assert sink.seen == []
         assert set(Delivery.objects.values_list("last_error", "attempts")) == {("away", 0)}
 
-    def test_uses_up_no_attempt_while_the_other_side_is_away(self):
-        submit()
-        for _ in range(MOST_ATTEMPTS + 2):
-            Sink(DeliveryFailed("away", is_outage=True)).drain()
-            make_due()
-        assert (Delivery.objects.get().status, Delivery.objects.get().attempts) == ("leased", 0)
-
     def test_gives_up_after_the_last_attempt(self):
         submit()
         for _ in range(MOST_ATTEMPTS):
@@ -184,22 +157,42 @@ class TestADeadDelivery:
         Delivery.objects.update(status="dead", attempts=MOST_ATTEMPTS)
         return Delivery.objects.get()
 
-    def test_can_be_tried_again(self, dead):
-        assert retry_delivery(delivery=dead)
-        assert Sink().drain() == 1
-        assert not retry_delivery(delivery=dead)
-
-    def test_is_settled_by_a_newer_one(self, dead):
-        Delivery.objects.create(
+    @pytest.fixture
+    def newer(self, dead):
+        return Delivery.objects.create(
             consumer=CONSUMER, carries="state", aggregate_type="tasks.task", aggregate_id=dead.aggregate_id, version=2
         )
-        assert not retry_delivery(delivery=dead)
-        assert Sink().drain() == 1
-        assert not Delivery.objects.dead().exists()
 
-    def test_is_tried_again_in_the_admin(self, dead, admin_client):
-        admin_client.post("/admin/events/delivery/", {"action": "try_again", "_selected_action": [dead.pk]})
-        assert Delivery.objects.get().status == "pending"
+    def test_can_be_tried_again(self, dead):
+        assert retry_delivery(delivery=dead).status == "pending"
+        assert Sink().drain() == 1
+        with pytest.raises(NotDead):
+            retry_delivery(delivery=dead)
+
+    def test_is_settled_by_a_newer_one_that_waits(self, dead, newer):
+        assert retry_delivery(delivery=dead).status == "done"
+        assert Sink().drain() == 1
+        assert not Delivery.objects.undone().exists()
+
+    def test_is_overtaken_by_a_newer_one_that_was_taken_in(self, dead, newer):
+        other = submit()
+        Delivery.objects.filter(aggregate_id=other.pk).update(status="dead")
+        assert Sink().drain() == 1
+        assert Delivery.objects.dead().get().aggregate_id == other.pk
+
+    def test_is_tried_again_in_the_admin_which_says_what_became_of_each(self, dead, newer, admin_client):
+        other = submit()
+        Delivery.objects.filter(aggregate_id=other.pk).update(status="dead")
+        chosen = list(Delivery.objects.values_list("pk", flat=True))
+        page = admin_client.post(
+            "/admin/events/delivery/", {"action": "try_again", "_selected_action": chosen}, follow=True
+        )
+        assert Delivery.objects.get(aggregate_id=other.pk).status == "pending"
+        assert [str(message) for message in page.context["messages"]] == [
+            "1 will be tried again within seconds.",
+            "1 settled: newer news of the same row is on its way, and brings it as it is now.",
+            "1 left alone: only what was given up can be tried again.",
+        ]
 
 
 class TestPurging:

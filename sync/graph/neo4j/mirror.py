@@ -1,0 +1,168 @@
+"""The mirror in Neo4j: states in, each guarded by its version (docs/adr/0029-graph-mirror.md)."""
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC
+from typing import Any
+
+from django.conf import settings
+from neo4j import ManagedTransaction
+from neo4j.time import DateTime
+
+from sync.graph.base import KEYS, OWN, Edge, Node, Stray, Way
+from sync.graph.neo4j import statements
+from sync.graph.neo4j.driver import Row, ask_in, read, run, stream, write
+
+AT_ONCE = 1000
+PAIRS_AT_ONCE = 5000
+_prepared: set[tuple[int, str]] = set()
+
+
+class Neo4jMirror:
+    """Writes nodes by MERGE under a uniqueness constraint, a batch in one transaction."""
+
+    def prepare(self) -> None:
+        """Make the constraints and the index that are missing."""
+        for name, statement in statements.CONSTRAINTS.items():
+            run(statement.format(name=name))
+        _prepared.add(_here())
+
+    def apply(self, nodes: Sequence[Node]) -> None:
+        """Let the graph show these states; sorted, so that two writers take their locks in one order."""
+        if _here() not in _prepared:
+            self.prepare()
+        ordered = sorted(nodes, key=lambda node: (node.label, node.key))
+        write(lambda transaction: _apply(transaction, ordered))
+
+    def nodes(self, label: str, keys: Sequence[str]) -> dict[str, Node]:
+        """Return those of the nodes that there are, by key."""
+        return {row["key"]: _node(label, row) for row in read(statements.shown(label), keys=list(keys))}
+
+    def versions(self, label: str) -> Iterator[dict[str, int]]:
+        """Yield the versions of all nodes of the label, or of all traces, by key."""
+        for rows in stream(statements.versions(label), size=AT_ONCE):
+            yield {row["key"]: row["version"] for row in rows}
+
+    def forget(self, label: str, keys: Sequence[str]) -> None:
+        """Set the nodes back to a version below any other, and remove what is left of deleted ones."""
+        if keys:
+            write(lambda transaction: ask_in(transaction, statements.forget(label), keys=_named(label, keys)))
+
+    def strays(self) -> list[Stray]:
+        """Return the nodes of our labels without a key, and the relationships that no label owns."""
+        found = stream(statements.STRAYS, size=AT_ONCE, **_owned())
+        return sorted(Stray(**row) for rows in found for row in rows)
+
+    def remove_strays(self) -> int:
+        """Remove them; return how many."""
+        return sum(_count(statement, **_owned()) for statement in statements.REMOVE_STRAYS)
+
+    def count_tags_together(self) -> int:
+        """Count for each pair of tags the tasks that carry both, and forget pairs and tags that nothing carries."""
+        total = 0
+        for pairs in stream(statements.TAGS_TOGETHER, size=PAIRS_AT_ONCE):
+            _count(statements.WEIGH, pairs=pairs)
+            total += len(pairs)
+        run(statements.DROP_PAIRS)
+        run(statements.DROP_TAGS)
+        return total
+
+    def purge(self, *, days: int) -> int:
+        """Remove the traces of rows that were deleted so many days ago."""
+        return _count(statements.PURGE, days=days)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many nodes there are by label, and relationships by type."""
+        return {row["name"]: row["count"] for row in read(statements.COUNTS)}
+
+    def missing_constraints(self) -> list[str]:
+        """Return the names of the constraints that are not there."""
+        known = {row["name"] for row in read("SHOW CONSTRAINTS YIELD name")}
+        return sorted(statements.CONSTRAINTS.keys() - known)
+
+
+def _count(statement: str, **parameters: Any) -> int:
+    """Return how many rows the statement wrote."""
+    rows = write(lambda transaction: ask_in(transaction, statement, **parameters))
+    return int(rows[0]["count"])
+
+
+def _here() -> tuple[int, str]:
+    return os.getpid(), settings.NEO4J_URL
+
+
+def _named(label: str, keys: Sequence[str]) -> list[Row]:
+    return [{"key": key, "gone": _trace(label, key)} for key in keys]
+
+
+def _trace(label: str, key: str) -> str:
+    """Return the key of what is left of a deleted row."""
+    return f"{label}:{key}"
+
+
+def _apply(transaction: ManagedTransaction, nodes: Sequence[Node]) -> None:
+    for label in dict.fromkeys(node.label for node in nodes):
+        there = [node for node in nodes if node.label == label and node.exists]
+        gone = [node for node in nodes if node.label == label and not node.exists]
+        if there:
+            _show(transaction, label, there)
+        if gone:
+            ask_in(transaction, statements.bury(label), rows=[_parameters(node) for node in gone])
+
+
+def _show(transaction: ManagedTransaction, label: str, nodes: Sequence[Node]) -> None:
+    """Show the states that are news, and replace their relationships."""
+    rows = [_parameters(node) for node in nodes]
+    fresh = {row["key"] for row in ask_in(transaction, statements.show(label), rows=rows)}
+    if len(fresh) < len(rows):
+        ask_in(transaction, statements.drop_remains(label), rows=[row for row in rows if row["key"] not in fresh])
+    if fresh:
+        ask_in(transaction, statements.cut(label), keys=sorted(fresh))
+    for way in OWN[label]:
+        edges = [_edge(node, edge) for node in nodes if node.key in fresh for edge in node.edges if _goes(edge, way)]
+        if edges:
+            ask_in(transaction, statements.link(label, way), edges=edges)
+
+
+def _goes(edge: Edge, way: Way) -> bool:
+    return (edge.type, edge.label, edge.outgoing) == (way.type, way.label, way.outgoing)
+
+
+def _parameters(node: Node) -> Row:
+    shown = {**node.properties, KEYS[node.label]: node.key, "v": node.version}
+    return {"key": node.key, "gone": _trace(node.label, node.key), "v": node.version, "shown": shown}
+
+
+def _edge(node: Node, edge: Edge) -> Row:
+    return {
+        "key": node.key, "v": node.version, "far": edge.key, "gone": _trace(edge.label, edge.key),
+        "shown": dict(edge.properties),
+    }  # fmt: skip
+
+
+def _node(label: str, row: Row) -> Node:
+    shown = _plain(row["shown"])
+    version = shown.pop("v", None)
+    shown.pop(KEYS[label])
+    edges = tuple(
+        Edge(type, far_label, far_key, _plain(properties), outgoing)
+        for type, far_label, far_key, properties, outgoing in row["edges"]
+    )
+    return Node(label, row["key"], -1 if version is None else version, shown, edges)
+
+
+def _plain(properties: Row) -> Row:
+    """Return the properties with moments as our rows have them."""
+    return {
+        name: value.to_native().astimezone(UTC) if isinstance(value, DateTime) else value
+        for name, value in properties.items()
+    }
+
+
+def _owned() -> dict[str, list[str]]:
+    """Return which relationships each label owns, as `label type` and `type label`."""
+    ways = [(label, way) for label, owned in OWN.items() for way in owned]
+    return {
+        "outgoing": [f"{label} {way.type}" for label, way in ways if way.outgoing],
+        "incoming": [f"{way.type} {label}" for label, way in ways if not way.outgoing],
+    }

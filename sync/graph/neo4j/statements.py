@@ -1,0 +1,143 @@
+"""The Cypher of the mirror. Labels and types cannot be parameters: they are names of our own table.
+
+Who changes a node locks it first, by writing to it, and only then reads its version and what is left of a deleted
+row of the same key (`:Gone`): of two writers the second sees what the first did.
+"""
+
+from sync.graph.base import KEYS, OWN, TRACE, Way
+
+NAMED_BY = {**KEYS, TRACE: "key"}
+CONSTRAINTS = {
+    f"hopper_{label.lower()}": f"CREATE CONSTRAINT {{name}} IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE"
+    for label, key in NAMED_BY.items()
+}
+
+LOCK = "SET n.locked = true REMOVE n.locked"
+
+# A pair of tags, the lesser name first, with the number of tasks that carry both.
+TAGS_TOGETHER = """
+    MATCH (a:Tag)<-[:HAS_TAG]-(t:Task)-[:HAS_TAG]->(b:Tag) WHERE a.name < b.name
+    RETURN a.name AS first, b.name AS second, count(t) AS weight"""
+WEIGH = """
+    UNWIND $pairs AS pair MATCH (a:Tag {name: pair.first}), (b:Tag {name: pair.second})
+    MERGE (a)-[r:CO_OCCURS_WITH]->(b) SET r.weight = pair.weight
+    RETURN count(*) AS count"""
+DROP_PAIRS = """
+    MATCH (a)-[r:CO_OCCURS_WITH]->(b)
+    WHERE NOT a:Tag OR NOT b:Tag OR a.name >= b.name
+       OR NOT EXISTS { (a)<-[:HAS_TAG]-(:Task)-[:HAS_TAG]->(b) }
+    CALL (r) { DELETE r } IN TRANSACTIONS OF 5000 ROWS"""
+CARRIED = "EXISTS { (n)<-[:HAS_TAG|MATCHES_TAG]-() }"
+DROP_TAGS = f"""
+    MATCH (n:Tag) WHERE NOT {CARRIED}
+    CALL (n) {{ {LOCK} WITH n WHERE NOT {CARRIED} DETACH DELETE n }} IN TRANSACTIONS OF 500 ROWS"""
+
+# Relationships that neither of their ends owns, and nodes of ours that have no key.
+NOBODYS = """
+    MATCH (a)-[r]->(b)
+    WITH a, r, b, coalesce(head(labels(a)), '') AS from, type(r) AS type, coalesce(head(labels(b)), '') AS to
+    WHERE NOT from + ' ' + type IN $outgoing AND NOT type + ' ' + to IN $incoming
+      AND NOT from + ' ' + type + ' ' + to = 'Tag CO_OCCURS_WITH Tag'"""
+KEYLESS = "MATCH (n) WHERE " + " OR ".join(f"(n:{label} AND n.{key} IS NULL)" for label, key in KEYS.items())
+STRAYS = f"""{NOBODYS}
+    RETURN from AS label, coalesce(a.id, a.name, '') AS key, type + ' ' + to + ' ' + coalesce(b.id, b.name, '') AS about
+    UNION ALL {KEYLESS} RETURN head(labels(n)) AS label, '' AS key, '' AS about"""
+REMOVE_STRAYS = (f"{NOBODYS} DELETE r RETURN count(*) AS count", f"{KEYLESS} DETACH DELETE n RETURN count(*) AS count")
+PURGE = "MATCH (g:Gone) WHERE g.at < datetime() - duration({days: $days}) DELETE g RETURN count(*) AS count"
+COUNTS = """
+    MATCH (n) UNWIND labels(n) AS name RETURN name, count(*) AS count
+    UNION ALL MATCH ()-[r]->() RETURN type(r) AS name, count(*) AS count"""
+
+
+def show(label: str) -> str:
+    """Give nodes the states that are no older than what is known of them; return the keys of those."""
+    return f"""
+        UNWIND $rows AS row
+        MERGE (n:{label} {{{KEYS[label]}: row.key}}) ON CREATE SET n.v = -1
+        {LOCK}
+        WITH n, row
+        OPTIONAL MATCH (g:Gone {{key: row.gone}})
+        WITH n, row, g WHERE coalesce(n.v, -1) <= row.v AND coalesce(g.v, -1) <= row.v
+        SET n = row.shown
+        DELETE g
+        RETURN row.key AS key"""
+
+
+def drop_remains(label: str) -> str:
+    """Remove what a state that came too late has made anew."""
+    return f"""
+        UNWIND $rows AS row
+        MATCH (n:{label} {{{KEYS[label]}: row.key}}) WHERE n.v = -1 AND NOT EXISTS {{ (n)--() }}
+        DELETE n"""
+
+
+def bury(label: str) -> str:
+    """Leave of nodes a trace with the version of their end; a later state stays."""
+    return f"""
+        UNWIND $rows AS row
+        MERGE (n:{label} {{{KEYS[label]}: row.key}}) ON CREATE SET n.v = -1
+        {LOCK}
+        WITH n, row WHERE coalesce(n.v, -1) <= row.v
+        MERGE (g:Gone {{key: row.gone}})
+        SET g.v = CASE WHEN g.v > row.v THEN g.v ELSE row.v END, g.at = datetime()
+        DETACH DELETE n"""
+
+
+def cut(label: str) -> str:
+    """Remove every relationship that the nodes own."""
+    return f"UNWIND $keys AS key MATCH (n:{label} {{{KEYS[label]}: key}}) " + " ".join(
+        f"CALL (n) {{ MATCH (n){arrow} DELETE r }}" for arrow in _arrows(label, "()")
+    )
+
+
+def link(label: str, way: Way) -> str:
+    """Make relationships; one whose far end was deleted later than its owner's state came to be is left out."""
+    far = KEYS[way.label]
+    arrow = f"-[r:{way.type}]->(o)" if way.outgoing else f"<-[r:{way.type}]-(o)"
+    return f"""
+        UNWIND $edges AS edge
+        MATCH (n:{label} {{{KEYS[label]}: edge.key}})
+        MERGE (o:{way.label} {{{far}: edge.far}}) ON CREATE SET o.v = -1
+        WITH n, edge, o
+        OPTIONAL MATCH (g:Gone {{key: edge.gone}}) WHERE g.v > edge.v
+        FOREACH (x IN CASE WHEN g IS NULL THEN [1] ELSE [] END | CREATE (n){arrow} SET r = edge.shown)
+        WITH o, g WHERE g IS NOT NULL AND o.v = -1 AND NOT EXISTS {{ (o)--() }}
+        DELETE o"""
+
+
+def shown(label: str) -> str:
+    """Return nodes with the relationships that they own, as `[type, far label, far key, properties, outgoing]`."""
+    own = " + ".join(
+        f"[(n){arrow} | [type(r), head(labels(o)), coalesce(o.id, o.name, ''), properties(r), {goes}]]"
+        for arrow, goes in zip(_arrows(label, "(o)"), _directions(label), strict=True)
+    )
+    return f"""
+        UNWIND $keys AS key MATCH (n:{label} {{{KEYS[label]}: key}})
+        RETURN key, properties(n) AS shown, {own or "[]"} AS edges"""
+
+
+def versions(label: str) -> str:
+    """Return key and version of every node."""
+    return f"MATCH (n:{label}) RETURN coalesce(n.{NAMED_BY[label]}, '') AS key, coalesce(n.v, -1) AS version"
+
+
+def forget(label: str) -> str:
+    """Set nodes, and what is left of deleted ones, back to the version below any other."""
+    return f"""
+        UNWIND $keys AS row
+        OPTIONAL MATCH (n:{label} {{{KEYS[label]}: row.key}}) SET n.v = -1
+        WITH row OPTIONAL MATCH (g:Gone {{key: row.gone}}) DELETE g"""
+
+
+def _directions(label: str) -> list[str]:
+    return [goes for goes in ("true", "false") if _types(label, goes)]
+
+
+def _arrows(label: str, far: str) -> list[str]:
+    """Return the patterns of all that the label owns, out and in, from `(n)` on."""
+    arrows = {"true": "-[r:{}]->" + far, "false": "<-[r:{}]-" + far}
+    return [arrows[goes].format(_types(label, goes)) for goes in _directions(label)]
+
+
+def _types(label: str, goes: str) -> str:
+    return "|".join(way.type for way in OWN.get(label, ()) if way.outgoing == (goes == "true"))

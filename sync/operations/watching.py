@@ -1,0 +1,65 @@
+"""How the graph fares: what waits for it, what the last check found, and whether it answers."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Min, Q
+from django.utils import timezone
+
+from hopper.common.errors import HopperError
+from hopper.events.models import Delivery
+from sync.graph import get_mirror
+from sync.models import GraphCheck
+from sync.operations.mirroring import CONSUMER
+from sync.operations.reading import SUBJECTS
+
+
+def graph_lag() -> dict[str, Any]:
+    """Return how many deliveries wait, for how many seconds the oldest one has, and how many were given up."""
+    is_open = Q(status__in=["pending", "leased"])
+    told = Delivery.objects.undone().filter(consumer=CONSUMER).aggregate(
+        oldest=Min("created_at", filter=is_open), waiting=Count("pk", filter=is_open),
+        dead=Count("pk", filter=Q(status="dead")),
+    )  # fmt: skip
+    oldest = told["oldest"]
+    lag = max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0
+    return {"lag_seconds": round(lag, 1), "waiting": told["waiting"], "dead": told["dead"]}
+
+
+def graph_status() -> dict[str, Any]:
+    """Return lag, the last check, and what is in the graph beside the rows; a graph that is away is part of it."""
+    check = GraphCheck.objects.latest_first().first()
+    rows = {label: subject.rows._default_manager.count() for label, subject in SUBJECTS.items()}
+    return {
+        "configured": bool(settings.NEO4J_URL),
+        **graph_lag(),
+        "last_check": check and {
+            "at": check.created_at, "found": check.found, "left": check.left, "skipped": check.skipped,
+            "differences": check.differences,
+        },
+        "rows": rows,
+        **_told_by_graph(),
+    }  # fmt: skip
+
+
+def _told_by_graph() -> dict[str, Any]:
+    try:
+        mirror = get_mirror()
+        return {
+            "answers": True, "problem": None, "missing_constraints": mirror.missing_constraints(),
+            "graph": mirror.counts(),
+        }  # fmt: skip
+    except HopperError as error:
+        return {"answers": False, "problem": error.message, "missing_constraints": None, "graph": None}
+
+
+def graph_gauges() -> dict[str, float]:
+    """Return what is worth an alarm, by name; nothing without a graph. It asks the database alone."""
+    if not settings.NEO4J_URL:
+        return {}
+    lag, check = graph_lag(), GraphCheck.objects.latest_first().first()
+    last = {"hopper_graph_differences": check.left} if check else {}
+    return {
+        "hopper_graph_lag_seconds": lag["lag_seconds"], "hopper_graph_waiting_deliveries": lag["waiting"],
+        "hopper_graph_dead_deliveries": lag["dead"], **last,
+    }  # fmt: skip
