@@ -147,7 +147,7 @@ def _centroids(unit: Any, batch: _Batch) -> Halves:
 
 def _tune(batch: _Batch) -> tuple[Doubles, Doubles, dict[str, Any]]:
     """Choose the pool's weights by log-loss on examples held out, and the gate that they nearly all pass."""
-    told = [answer for held in _parts(len(batch.examples)) for answer in _held_out(batch, held)]
+    told = [answer for held in _parts(batch.labels) for answer in _held_out(batch, held)]
     defaults = _defaults(batch)
     if not told:
         return defaults, np.array(DEFAULT_GATE), {}
@@ -159,14 +159,21 @@ def _tune(batch: _Batch) -> tuple[Doubles, Doubles, dict[str, Any]]:
     return weights, gate, measured(weights, experts, truth, absent)
 
 
-def _parts(count: int) -> list[NDArray[np.intp]]:
-    """Return the numbers that are held out together: every example once while there are few, else a fifth of all.
+def _parts(labels: NDArray[np.int32]) -> list[NDArray[np.intp]]:
+    """Return the numbers that are held out together: every example once while there are few, else the newest fifth.
 
-    Which they are follows from the count alone, so the same examples give the same model.
+    The newest of each place, as what comes next is more like them than like any by chance: projects drift, and a pool
+    that was chosen by its own time would be too sure. Examples come in the order of time.
     """
-    order = np.random.default_rng(count).permutation(count)
-    parts = np.array_split(order, PARTS)
-    return [part for part in parts if len(part)] if count < MANY else parts[:1]
+    count = len(labels)
+    if count < MANY:
+        order = np.random.default_rng(count).permutation(count)  # by the count alone: the same model for the same
+        return [part for part in np.array_split(order, PARTS) if len(part)]
+    sizes = np.bincount(labels)
+    by_place = np.argsort(labels, kind="stable")
+    age = np.concatenate([np.arange(size)[::-1] for size in sizes])  # 0 is the newest of its place
+    held = np.where(sizes > 1, -(-sizes // PARTS), 0)
+    return [np.sort(by_place[age < np.repeat(held, sizes)])]
 
 
 def _held_out(batch: _Batch, held: NDArray[np.intp]) -> list[tuple[Said, int]]:
