@@ -18,6 +18,7 @@ def _keys_of(relation: Any, row: models.Model) -> list[str]:
     others = relation.related_model._default_manager.filter(**{relation.field.name: row.pk})
     return [str(key) for key in others.values_list("pk", flat=True)]
 
+
 # The words of the partial indexes, as SQLite wants to read them.
 IS_OPEN = Usual("{0} IN ('pending', 'leased')", "status")
 IS_DEAD = Asked("{0} = 'dead'", "status")
