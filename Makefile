@@ -82,7 +82,7 @@ check: lint ## lint, types, architecture, schema
 	@$(MANAGE) makemigrations --check --dry-run
 	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 
-bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, tree or quality
+bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, tree, stream or quality
 	@$(RUN) -m bench.$(NAME) $(ARGS)
 
 redis: ## a Redis for development, if redis-server is installed

@@ -17,6 +17,7 @@ def _keys_of(relation: Any, row: models.Model) -> list[str]:
     others = relation.related_model._default_manager.filter(**{relation.field.name: row.pk})
     return [str(key) for key in others.values_list("pk", flat=True)]
 
+
 PLACE = ("consumer", "aggregate_type", "aggregate_id")  # where deliveries stand one behind the other
 
 
