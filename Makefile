@@ -24,10 +24,10 @@ URL = sqlite:///$(HERE)/var/$(1).db
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers run worker beat relay stream lint check bench redis neo4j clean
+.PHONY: help demo test servers run worker beat relay stream lint schema check bench redis neo4j clean
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Hopper needs Python 3.11 or newer: make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'
@@ -76,13 +76,15 @@ stream: .venv/.runtime ## the live stream of events, at PORT + 1
 lint: .venv/.dev ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-check: lint ## lint, types, architecture, schema
+schema: .venv/.dev ## the description of the API, without a warning
+	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
+
+check: lint schema ## lint, types, architecture, schema
 	@$(BIN)/lint-imports
 	@$(RUN) -m pytest -q $(addprefix hopper/tests/test_,architecture.py code_rules.py model_rules.py doors.py migrations.py docs.py)
 	@$(MANAGE) makemigrations --check --dry-run
-	@$(MANAGE) spectacular --validate --fail-on-warn --file /dev/null
 
-bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, tree, stream or quality
+bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, events, stream, tree, graph or quality
 	@$(RUN) -m bench.$(NAME) $(ARGS)
 
 redis: ## a Redis for development, if redis-server is installed

@@ -19,11 +19,12 @@ from hopper.common.models import Role
 from hopper.common.rest.filters import StrictFilterBackend
 from hopper.common.rest.pagination import Unpaged
 from hopper.common.rest.renderers import EventStreamRenderer
+from hopper.common.rest.serializers import StrictSerializer
 from hopper.common.rest.viewsets import READ_ACCESS, ReadViewSet
-from hopper.events.filters import EventFilter, StreamFilter
-from hopper.events.models import Event
-from hopper.events.operations import stamp_positions
-from hopper.events.serializers import EventSerializer
+from hopper.events.filters import DeliveryFilter, EventFilter, StreamFilter
+from hopper.events.models import Delivery, Event
+from hopper.events.operations import retry_delivery, stamp_positions
+from hopper.events.serializers import DeliverySerializer, EventSerializer
 from hopper.events.stream import HEADER, Rhythm, follow, hub_of_this_loop, starting_place, wanted_facts
 
 
@@ -94,3 +95,21 @@ class EventViewSet(ReadViewSet):
             return bool(Request(asked, authenticators=self.get_authenticators()).user == self.principal)
         except APIException:
             return False
+
+
+class DeliveryViewSet(ReadViewSet):
+    """News on its way to consumers; what was given up can be tried again."""
+
+    queryset = Delivery.objects.all()
+    serializer_class = DeliverySerializer
+    filterset_class = DeliveryFilter
+    orderings: ClassVar = {"id": "id"}
+    default_ordering = "-id"
+    access: ClassVar = dict.fromkeys(("list", "retrieve", "retry"), Role.OPERATOR)
+
+    @extend_schema(request=None, responses=DeliverySerializer)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Let a dead delivery be carried again; it is done at once if newer news of its row is on its way."""
+        StrictSerializer.checked(request.data)
+        return Response(self.shown(retry_delivery(delivery=self.get_object())))

@@ -1,9 +1,11 @@
 """Serve the admin, the API and the live stream, with the relay beside them where no broker is configured."""
 
+import os
 import signal
 import subprocess
 import sys
 from argparse import ArgumentParser
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +38,12 @@ class Command(BaseCommand):
 
 def _run_together(commands: list[list[str]]) -> None:
     """Run the commands until one ends or somebody stops us; then stop the others."""
-    running = [subprocess.Popen(command) for command in commands]  # noqa: S603 - our own commands
+    with TemporaryDirectory(prefix="hopper-metrics-") as folder:  # where web workers count together
+        _run_in({**os.environ, "PROMETHEUS_MULTIPROC_DIR": folder}, commands)
+
+
+def _run_in(environment: dict[str, str], commands: list[list[str]]) -> None:
+    running = [subprocess.Popen(command, env=environment) for command in commands]  # noqa: S603 - our own commands
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         running[0].wait()
