@@ -8,7 +8,16 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, Sum
 
 from hopper.common.db.asked import Asked, Usual
 from hopper.common.db.clock import Now
-from hopper.common.models import Role
+from hopper.common.models import Role, Versioned
+
+
+def _keys_of(relation: Any, row: models.Model) -> list[str]:
+    """Return the keys of the rows that belong to the row; what bears its key is known when it is gone, too."""
+    if relation.field.primary_key:
+        return [str(row.pk)]
+    others = relation.related_model._default_manager.filter(**{relation.field.name: row.pk})
+    return [str(key) for key in others.values_list("pk", flat=True)]
+
 
 # The words of the partial indexes, as SQLite wants to read them.
 IS_OPEN = Usual("{0} IN ('pending', 'leased')", "status")
@@ -23,6 +32,15 @@ class EventQuerySet(models.QuerySet):
     def about(self, row: models.Model) -> Self:
         """Events of one row, oldest first."""
         return self.filter(aggregate_type=row._meta.label_lower, aggregate_id=row.pk).order_by("version")
+
+    def around(self, row: models.Model) -> Self:
+        """Events of one row and of the versioned rows that belong to it, in the order in which they were written."""
+        places = Q(aggregate_type=row._meta.label_lower, aggregate_id=str(row.pk))
+        for relation in row._meta.related_objects:
+            other: Any = relation.related_model
+            if issubclass(other, Versioned) and other is not type(row):
+                places |= Q(aggregate_type=other._meta.label_lower, aggregate_id__in=_keys_of(relation, row))
+        return self.filter(places).order_by("id")
 
     def unstamped(self) -> Self:
         """Events that have no position yet."""

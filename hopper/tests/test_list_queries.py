@@ -23,7 +23,7 @@ LISTS = [
     "/proposals", "/delegations", "/feedback", "/events", "/deliveries", "/review", "/tasks/hub/dependencies",
     "/tasks/hub/timeline", "/tasks/hub/external-mappings", "/tasks/at-risk", "/instances/tree?root=root&depth=1",
     "/instances/root/hierarchy", "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
-    "/memory/patterns", "/feedback/statistics", "/feedback/retag",
+    "/memory/patterns", "/feedback/statistics", "/feedback/retag", "/graph/instances/root/away",
 ]  # fmt: skip
 WITHOUT_ROWS = {
     "/instances/root/hierarchy", "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
