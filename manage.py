@@ -4,7 +4,7 @@
 import os
 import sys
 
-ROLES = {"relay": "worker", "runserver": "web"}
+ROLES = {"relay": "worker", "runserver": "web", "stream": "stream"}
 
 
 def main() -> None:

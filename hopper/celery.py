@@ -44,6 +44,7 @@ app.conf.beat_schedule = {
     "let tasks that waited too long go first": every(timedelta(seconds=30), "tasks.promote_aged"),
     "escalate what runs out of time": every(timedelta(seconds=30), "tasks.escalate"),
     "fit the learned factor anew": every(timedelta(seconds=60), "routing.refit"),
+    "give new events their place in the log": every(timedelta(seconds=2), "events.stamp_positions"),
     "ask advisers about what waits for a person": every(timedelta(seconds=2), "routing.advise_waiting"),
     "calibrate the confidence anew": every(timedelta(seconds=60), "routing.calibrate"),
     "learn from work that nobody judged": every(timedelta(seconds=60), "feedback.learn_from_work"),

@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from hopper.common.db import embedded
 from hopper.common.db.options import COMMAND, ROLES, SCHEMES, WORKER, database_from_url
 from hopper.common.env import TolerantEnv
+from sync.kinds import GRAPH_EVENTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -234,27 +235,11 @@ CARRIES: dict[str, str] = {}
 # Which job a worker is woken for when there is news for a consumer; without Redis the relay finds it in two seconds.
 WAKES = {"embedding": "routing.embed_waiting"}
 
-# Every kind of event that changes what the graph shows (docs/graph.md); a test holds it complete.
-GRAPH_EVENTS = (
-    *(f"instance.{what}" for what in ("created", "changed", "started", "paused", "resumed", "closing", "terminated",
-                                      "deleted")),
-    *(f"project.{what}" for what in ("registered", "changed", "deleted")),
-    *(f"pattern.{what}" for what in ("created", "changed", "deleted")),
-    *(f"delegation.{what}" for what in ("created", "accepted", "rejected", "completed", "cancelled", "expired")),
-    *(f"task.{what}" for what in (
-        "submitted", "stored", "imported", "changed", "routed", "review_requested", "returned", "retried", "moved",
-        "decomposed", "escalated", "claimed", "started", "released", "lease_expired", "blocked", "unblocked",
-        "completed", "failed", "cancelled", "dependency_added", "dependency_removed", "dependencies_changed",
-        "delegation_removed", "deleted",
-    )),
-)  # fmt: skip
-# Mirrored as soon as it is committed, or every so many seconds; without NEO4J_URL not at all.
 GRAPH_SYNC_ON_WRITE = env.flag("GRAPH_SYNC_ON_WRITE", default=True)
 GRAPH_SYNC_INTERVAL = env.whole("GRAPH_SYNC_INTERVAL", default=300, minimum=1)
 if NEO4J_URL:
     CONSUMERS |= {kind: [*CONSUMERS.get(kind, ()), "graph"] for kind in GRAPH_EVENTS}
-    if GRAPH_SYNC_ON_WRITE:
-        WAKES["graph"] = "sync.mirror_waiting"
+    WAKES |= {"graph": "sync.mirror_waiting"} if GRAPH_SYNC_ON_WRITE else {}
 
 # -- tasks --------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from hopper.common.errors import HopperError, Invalid
 from hopper.common.models import Role
 from hopper.common.rest.principals import Principal
+from instances.models import Instance
 from routing import operations
 from routing.models import Backtest, PolicyVersion
 from routing.policy.diff import is_same
@@ -41,7 +42,7 @@ def policy_trial(request: HttpRequest, key: str) -> HttpResponse:
     if request.method == "POST":
         _carry_out(request, version)
         return redirect("policy-trial", version.pk)
-    active = PolicyVersion.objects.in_force().select_related("policy").first()
+    active = PolicyVersion.objects.in_force().at(version.instance_id).select_related("policy").first()
     difference = operations.compare_versions(version=version, other=active)
     report = version.backtests.newest_first().select_related("baseline__policy").first()
     context = {
@@ -67,17 +68,18 @@ def policy_import(request: HttpRequest) -> HttpResponse:
             typed = _given_text(request)
             content = operations.read_policy(text=typed)
             version = operations.load_policy(
-                name=name, content=content, actor=request.user.get_username(), activate=False
-            )
+                name=name, content=content, actor=request.user.get_username(), activate=False,
+                instance=_given_instance(request),
+            )  # fmt: skip
         except Invalid as error:
             faults = [text for texts in error.errors.values() for text in texts]
         else:
             messages.success(request, "It is a draft. Look at what it changes, and backtest it.")
             return redirect("policy-trial", version.pk)
-    names = PolicyVersion.objects.in_force().values_list("policy__name", flat=True)
+    names = PolicyVersion.objects.in_force().at(None).values_list("policy__name", flat=True)
     context = {
         **admin.site.each_context(request), "title": "Import a policy file", "typed": typed, "faults": faults,
-        "name": name or next(iter(names), ""),
+        "name": name or next(iter(names), ""), "instance": request.POST.get("instance", ""),
     }  # fmt: skip
     return TemplateResponse(request, "admin/policy_import.html", context, status=400 if faults else 200)
 
@@ -96,7 +98,7 @@ def policy_export(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _seen(request: HttpRequest) -> Any:
-    rows = PolicyVersion.objects.select_related("policy")
+    rows = PolicyVersion.objects.select_related("policy", "instance")
     return rows if request.user.has_perm("routing.view_policyversion") else rows.none()
 
 
@@ -118,6 +120,18 @@ def _carry_out(request: HttpRequest, version: PolicyVersion) -> None:
         messages.error(request, error.message)
     else:
         messages.success(request, said)
+
+
+def _given_instance(request: HttpRequest) -> Instance | None:
+    """Return the instance that a new policy is to be of, or None for the whole house.
+
+    :raises Invalid: if there is no such instance
+    """
+    key = request.POST.get("instance", "").replace("\x00", "").strip()
+    found = Instance.objects.filter(pk=key).first()
+    if key and found is None:
+        raise Invalid({"instance": [f"There is no instance {key!r}: send its id."]})
+    return found
 
 
 def _given_text(request: HttpRequest) -> str:

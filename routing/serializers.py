@@ -160,7 +160,7 @@ class PolicySerializer(LeanSerializer):
 
     class Meta:
         model = Policy
-        fields = ["id", "name", "description", "created_at", "updated_at", "version"]
+        fields = ["id", "name", "description", "instance_id", "created_at", "updated_at", "version"]
         read_only_fields = fields
 
 
@@ -169,7 +169,7 @@ class PolicyInput(StrictModelSerializer):
 
     class Meta:
         model = Policy
-        fields = ["name", "description"]
+        fields = ["name", "description", "instance_id"]
         validators = ()
 
 
@@ -179,8 +179,8 @@ class VersionSerializer(LeanSerializer):
     class Meta:
         model = PolicyVersion
         fields = [
-            "id", "policy_id", "number", "state", "rules", "weights", "thresholds", "created_by", "activated_at",
-            "shadowed_at", "replaces_id", "created_at", "version",
+            "id", "policy_id", "instance_id", "number", "state", "rules", "weights", "thresholds", "created_by",
+            "activated_at", "shadowed_at", "replaces_id", "created_at", "version",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -310,6 +310,12 @@ class NearSerializer(NeighbourSerializer):
     success = serializers.BooleanField(allow_null=True)
 
 
+class FaredSerializer(NearSerializer):
+    """A similar task with the place it was sent to, whether that went well, and how many days before."""
+
+    days = serializers.IntegerField()
+
+
 class ExplanationSerializer(serializers.Serializer):
     """Why a task is to go where it is to go; `decided_at` is null where nothing is decided yet."""
 
@@ -330,6 +336,7 @@ class ExplanationSerializer(serializers.Serializer):
     filtered = serializers.DictField(child=serializers.IntegerField())
     removed = serializers.DictField(child=serializers.CharField())
     nearest = NearSerializer(many=True)
+    history = FaredSerializer(many=True)
     flips = FlipSerializer(many=True)
 
 

@@ -1,7 +1,7 @@
 """Judging decisions: what people say, what they answer, what the work says by itself."""
 
 from feedback.operations.answering import NotInReview, answer_review, nth_place
-from feedback.operations.climbing import Asked, who_is_asked
+from feedback.operations.climbing import Asked, asked_of, who_is_asked
 from feedback.operations.counting import KEYS, count_feedback
 from feedback.operations.implying import learn_from_work
 from feedback.operations.importing import import_confirmed
@@ -17,6 +17,7 @@ __all__ = [
     "Proposal",
     "accept_tag",
     "answer_review",
+    "asked_of",
     "change_feedback",
     "count_feedback",
     "dismiss_tag",

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from instances.config import effective_config
 from instances.models import Instance
 from tasks.models import Task
-
-SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -27,31 +26,32 @@ class Asked:
 
 def who_is_asked(*, tasks: Iterable[Task], now: datetime | None = None) -> dict[str, Asked]:
     """Return by task who is asked now; one query, however many tasks."""
-    named = {task.pk: _places(task) for task in tasks}
-    keys = sorted({key for places in named.values() for key in places})
+    first = {task.pk: _first(task) for task in tasks}
+    keys = sorted({key for key in first.values() if key})
     rows = {row.pk: row for row in Instance.objects.with_paths_to(keys)} if keys else {}
     return {
-        task.pk: _asked(_way(named[task.pk], rows), rows, _since(task), now or timezone.now()) for task in tasks
+        task.pk: _asked(_path(first[task.pk], rows), rows, _since(task), now or timezone.now()) for task in tasks
     }  # fmt: skip
 
 
-def _places(task: Task) -> list[str]:
-    """Return where the task is, or else the instances of its best three places."""
-    if task.instance_id:
-        return [task.instance_id]
+def asked_of(*, branches: Sequence[str]) -> QuerySet[Task]:
+    """Return the tasks in review that stand nowhere yet and that an instance of these branches was asked about first.
+
+    They stay theirs to answer when the question has climbed on: anybody who was asked may still know.
+    """
+    seats = Instance.objects.in_branches(tuple(branches)).values("pk")
+    return Task.objects.in_review().filter(instance=None, decision__asked_instance__in=seats).order_by()
+
+
+def _first(task: Task) -> str | None:
+    """Return where the task is, or else the lowest instance above its likeliest places."""
     decision = getattr(task, "decision", None)
-    return [place["instance_id"] for place in decision.alternatives[:SHOWN] if place["instance_id"]] if decision else []
+    return task.instance_id or (decision.asked_instance_id if decision else None)
 
 
 def _since(task: Task) -> datetime:
     decision = getattr(task, "decision", None)
     return decision.decided_at if decision else task.updated_at
-
-
-def _way(places: Sequence[str], rows: Mapping[str, Instance]) -> list[str]:
-    """Return the lowest instance above all the places, and those above that one."""
-    paths = [_path(place, rows) for place in places]
-    return [seat for seat in paths[0] if all(seat in path for path in paths)] if paths else []
 
 
 def _path(key: str | None, rows: Mapping[str, Instance]) -> list[str]:

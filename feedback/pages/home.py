@@ -56,6 +56,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Escalations", "stairs", "admin:tasks_taskescalation_changelist"),
             ("Delegations", "call_split", "admin:routing_delegation_changelist"),
             ("External mappings", "link", "admin:sync_externalmapping_changelist"),
+            ("Graph checks", "hub", "admin:sync_graphcheck_changelist"),
         ),
         _group("Places", ("Instances", "lan", "admin:instances_instance_changelist"),
                ("Projects", "folder", "admin:projects_project_changelist")),

@@ -95,13 +95,14 @@ class KnownSerializer(serializers.Serializer):
 
 def known_of(task: Task, principal: Principal) -> dict[str, Any]:
     """Return all that is known for a decision about the task, as far as the principal may see it."""
-    choice = routing.suggest_for(task=task, among=projects_seen_by(principal))
+    among = projects_seen_by(principal)
+    choice = routing.suggest_for(task=task, among=among)
     asked = list(AdviserQuestion.objects.filter(task=task).order_by("asked_at", "pk").values())
     whole = not principal.is_limited
     return {
         "candidates": [place.as_dict() for place in choice.ranked],
         "filtered": dict(choice.filtered) if whole else {},
-        "rules": choice.evidence.get("rules", {}),
+        "rules": routing.told_by_project(choice.evidence.get("rules", {}), among),
         "neighbours": choice.evidence.get("neighbours", []) if whole else [],
         "threshold": choice.threshold,
         "questions": asked if whole else [question | {"choice": None, "reason": ""} for question in asked],

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -15,7 +15,7 @@ from feedback.serializers import ReviewAnswer
 from hopper.api.advice import KnownSerializer, known_of
 from hopper.api.meaning import ComposedTaskFilter
 from hopper.api.places import named_place
-from hopper.api.tasks import DetailedTaskSerializer, suggestion
+from hopper.api.tasks import DetailedTaskSerializer, ToldTasks, suggestion
 from hopper.common.models import Role
 from hopper.common.rest.serializers import StrictFloatField
 from hopper.common.rest.viewsets import ScopedViewSet
@@ -63,7 +63,7 @@ class SageAnswer(ReviewAnswer):
         return attrs
 
 
-class ReviewViewSet(ScopedViewSet):
+class ReviewViewSet(ToldTasks):
     """Tasks that Hopper was not sure about, each with its top three; answering one teaches."""
 
     queryset = Task.objects.in_review().with_edges().select_related("decision", "feedback").order_by()
@@ -76,7 +76,15 @@ class ReviewViewSet(ScopedViewSet):
 
     def get_queryset(self) -> Any:
         hint = Duplicate.objects.filter(task=OuterRef("pk")).shown_to(self.principal)
-        return super().get_queryset().annotate(duplicate_of=Subquery(hint))
+        return self._seen().annotate(duplicate_of=Subquery(hint))
+
+    def _seen(self) -> Any:
+        """Return what the principal may see, and for a key of branches also what those are asked about."""
+        if self.principal.projects or not self.principal.instances:
+            return super().get_queryset()
+        own = Q(pk__in=Task.objects.for_principal(self.principal).values("pk"))
+        asked = feedback.asked_of(branches=self.principal.instances)
+        return self.queryset.filter(own | Q(pk__in=asked.values("pk")))
 
     def list(self, request: Request) -> Response:
         """List the tasks that wait for a person, most urgent and oldest first."""
@@ -84,7 +92,7 @@ class ReviewViewSet(ScopedViewSet):
         asked = feedback.who_is_asked(tasks=rows)
         for task in rows:
             task.asked = asked[task.pk]
-        return self.get_paginated_response(DoubtedTaskSerializer.show_all(rows))
+        return self.get_paginated_response(DoubtedTaskSerializer.show_all(map(self.told, rows)))
 
     @extend_schema(responses=DossierSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -107,9 +115,9 @@ class ReviewViewSet(ScopedViewSet):
         if is_sage and task.review_required:
             told = {"confidence": wanted["confidence"], "reason": reason}
             routing.answer_as_sage(task=task, project=place.get("project"), actor=self.actor, **told)
-            return Response(DecisionSerializer.show(Decision.objects.get(task=task)))
+            return Response(DecisionSerializer.show(self.told_decision(Decision.objects.get(task=task))))
         made = feedback.answer_review(task=task, actor=self.actor, reason=reason, **place)
-        return Response(DecisionSerializer.show(made))
+        return Response(DecisionSerializer.show(self.told_decision(made)))
 
 
 class SuggestionViewSet(ScopedViewSet):

@@ -1,5 +1,6 @@
 """A task with its decision, feedback and counterparts: what several apps know of it, at one address."""
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -19,9 +20,12 @@ from hopper.api.meaning import DuplicateSerializer
 from hopper.api.places import named_place, projects_seen_by
 from hopper.common.models import Role
 from hopper.common.rest import idempotency
+from hopper.common.rest.pagination import OldestFirst
 from hopper.common.rest.principals import Principal
+from hopper.common.rest.viewsets import ScopedViewSet
 from hopper.events.models import Event
-from hopper.events.serializers import EventSerializer
+from hopper.events.serializers import EventSerializer, TimelineSerializer
+from hopper.events.timeline import spaced
 from routing import operations as routing
 from routing.models import Decision
 from routing.serializers import DecisionInput, DecisionSerializer, ExplanationSerializer
@@ -61,7 +65,25 @@ class DetailedTaskSerializer(TaskSerializer):
         read_only_fields = fields
 
 
-class ComposedTaskViewSet(DelegatedTaskViewSet):
+class ToldTasks(ScopedViewSet):
+    """Tasks with their decision, of which limited principals are told their own projects alone."""
+
+    @cached_property
+    def among(self) -> frozenset[str] | None:
+        """The projects that may be told of, or None for all."""
+        return projects_seen_by(self.principal)
+
+    def told_decision(self, decision: Decision) -> Decision:
+        return routing.told_decision(decision=decision, among=self.among)
+
+    def told(self, row: Task) -> Task:
+        decision = getattr(row, "decision", None) if self.principal.is_limited else None
+        if decision:
+            row.decision = self.told_decision(decision)
+        return row
+
+
+class ComposedTaskViewSet(ToldTasks, DelegatedTaskViewSet):
     """The work: what came in, where it stands, who holds it, why it is there."""
 
     serializer_class = DetailedTaskSerializer
@@ -81,6 +103,10 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
         rows = super().get_queryset()
         wide = self.detail or self.action == "create"
         return rows.select_related("decision", "feedback") if wide else rows
+
+    def told(self, row: Task) -> Task:
+        wide = self.detail or self.action == "create"
+        return super().told(row) if wide else row
 
     def shown(self, row: Task) -> dict[str, Any]:
         row.duplicate_of = self.hint_of(row)  # type: ignore[attr-defined]
@@ -129,11 +155,14 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
             raise ValidationError({"wait": ["Leave it out, or the Idempotency-Key: such a POST waits for nobody."]})
         return int(text)
 
-    @extend_schema(responses=EventSerializer(many=True))
-    @action(detail=True)
+    @extend_schema(responses=TimelineSerializer(many=True), filters=False)
+    @action(detail=True, pagination_class=OldestFirst)
     def timeline(self, request: Request, pk: str) -> Response:
-        """List everything that happened to the task, oldest first."""
-        return Response({"results": EventSerializer.show_all(Event.objects.about(self.get_object()))})
+        """List everything that happened to the task and to what belongs to it, oldest first, in words too."""
+        told = Event.objects.around(self.get_object())
+        rows = self.paginate_queryset(told) or []
+        before = told.filter(id__lt=rows[0].pk).last() if rows else None
+        return self.get_paginated_response(TimelineSerializer.show_all(spaced(rows, before=before)))
 
     # -- decision
 
@@ -144,13 +173,13 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
         found = Decision.objects.for_task(self.get_object()).first()
         if found is None:
             raise Http404
-        return Response(DecisionSerializer.show(found))
+        return Response(DecisionSerializer.show(self.told_decision(found)))
 
     @extend_schema(responses=ExplanationSerializer)
     @action(detail=True)
     def explain(self, request: Request, pk: str) -> Response:
         """Say why the task is to go where it is to go, and the smallest change that would have flipped it."""
-        return Response(routing.explain_task(task=self.get_object(), among=projects_seen_by(self.principal)))
+        return Response(routing.explain_task(task=self.get_object(), among=self.among))
 
     @extend_schema(request=DecisionInput, responses=DecisionSerializer)
     @decision.mapping.put
@@ -160,7 +189,7 @@ class ComposedTaskViewSet(DelegatedTaskViewSet):
         place = named_place(wanted, self.principal)
         reason = wanted.get("reasoning", "")
         made = routing.assign_task(task=self.get_object(), actor=self.actor, reason=reason, **place)
-        return Response(DecisionSerializer.show(made))
+        return Response(DecisionSerializer.show(self.told_decision(made)))
 
     # -- feedback
 

@@ -15,7 +15,7 @@ from hopper.common.admin import ReadOnlyAdmin, link_to, link_to_key
 from hopper.events.models import Delivery, Event, Outage
 from hopper.events.operations import NotDead, retry_delivery
 
-WAITING = "will be tried again within seconds."
+WAITING = "will be tried again."
 OVERTAKEN = "settled: newer news of the same row is on its way, and brings it as it is now."
 NOT_DEAD = "left alone: only what was given up can be tried again."
 TRIED_AGAIN = {WAITING: messages.SUCCESS, OVERTAKEN: messages.SUCCESS, NOT_DEAD: messages.WARNING}

@@ -4,16 +4,21 @@ from hopper.common.rest.filters import MomentFilter, StrictFilterSet
 from hopper.events.models import Delivery, Event
 
 
-class EventFilter(StrictFilterSet):
-    """What the log can be narrowed by; `after` is the id of the last event seen."""
+class StreamFilter(StrictFilterSet):
+    """What the stream can be narrowed by; `after` is the position of the last event seen."""
 
-    after = filters.NumberFilter(field_name="id", lookup_expr="gt", min_value=0)
-    occurred_after = MomentFilter(field_name="occurred_at", lookup_expr="gte")
-    occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt")
+    after = filters.NumberFilter(field_name="position", lookup_expr="gt", min_value=0)
 
     class Meta:
         model = Event
         fields = ["type", "aggregate_type", "aggregate_id", "actor"]
+
+
+class EventFilter(StreamFilter):
+    """What the log can be narrowed by."""
+
+    occurred_after = MomentFilter(field_name="occurred_at", lookup_expr="gte")
+    occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt")
 
 
 class DeliveryFilter(StrictFilterSet):

@@ -271,6 +271,14 @@ class TestDoctorOnMeaning:
         page = admin_client.get(found.fix.split()[1])
         assert page.context["cl"].result_count == 1
 
+    def test_names_a_consumer_that_is_away(self, settings):
+        settings.EMBEDDINGS_PROVIDER = "of nobody"
+        submit_task(title="Draw a map", actor="ada")
+        assert "consumer embedding" not in examine()
+        embed_waiting()
+        found = examine()["consumer embedding"]
+        assert (found.state, found.detail.partition("UTC: ")[2][:30]) == ("warning", "EMBEDDINGS_PROVIDER=of nobody:")
+
 
 @pytest.mark.processes
 class TestDoctorWithoutDatabase:

@@ -22,10 +22,20 @@ ANSWER_COLOURS = {"proposed": "warning", "accepted": "success", "dismissed": "de
 class PolicyAdmin(OperatedAdmin):
     """Lines of versions."""
 
-    list_display = ["name", "description", "created_at"]
+    list_display = ["name", "description", "place", "created_at"]
+    list_select_related = ["instance"]
     search_fields = ["name"]
+    autocomplete_fields = ["instance"]
     exclude = ["id"]
     ordering = ["name", "pk"]
+
+    @display(description="Decides for", ordering="instance__name")
+    def place(self, policy: Policy) -> str:
+        return str(policy.instance or "the whole house")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        fixed = list(super().get_readonly_fields(request, obj))
+        return [*fixed, "instance"] if obj and obj.versions.exists() else fixed
 
     def create_row(self, *, actor: str, **fields: Any) -> Policy:
         return operations.create_policy(actor=actor, **fields)
@@ -41,9 +51,9 @@ class PolicyAdmin(OperatedAdmin):
 class PolicyVersionAdmin(OperatedAdmin):
     """Rules, weights and thresholds; a draft is edited here, and tried and put in force on its own page."""
 
-    list_display = ["policy", "number", "standing", "trial", "created_by", "activated_at", "created_at"]
+    list_display = ["policy", "place", "number", "standing", "trial", "activated_at", "created_at"]
     list_filter = ["state", "policy"]
-    list_select_related = ["policy"]
+    list_select_related = ["policy", "instance"]
     search_fields = ["policy__name"]
     fields = [
         "policy", "number", "state", "trial", "rules", "weights", "thresholds", "created_by", "activated_at", "version",
@@ -56,6 +66,10 @@ class PolicyVersionAdmin(OperatedAdmin):
     readonly_fields = ["number", "state", "trial", "created_by", "activated_at", "version"]
     ordering = ["-created_at", "-pk"]
     actions = ["activate"]
+
+    @display(description="Decides for", ordering="instance__name")
+    def place(self, version: PolicyVersion) -> str:
+        return str(version.instance or "the whole house")
 
     @display(description="State", ordering="state", label=STATE_COLOURS)
     def standing(self, version: PolicyVersion) -> tuple[str, str]:

@@ -8,22 +8,31 @@ Counts may be decayed, so they need not be whole.
 
 import math
 
+EVEN = 0.5
 SURENESS = 1.96  # each bound is wrong in one case of forty
+CAUTION = 0.84  # in one of five: for what is weighed beside other evidence and soon corrected
 
 
-def lower_bound(successes: float, trials: float) -> float:
-    """Return the share that is at least there; 0 without trials."""
+def lower_bound(successes: float, trials: float, *, sureness: float = SURENESS) -> float:
+    """Return the share that is at least there, by so many standard deviations; 0 without trials."""
     if trials <= 0:
         return 0.0
-    square = SURENESS**2
+    square = sureness**2
     share = successes / trials
-    margin = SURENESS * math.sqrt(max(0.0, share * (1 - share) / trials + square / (4 * trials**2)))
+    margin = sureness * math.sqrt(max(0.0, share * (1 - share) / trials + square / (4 * trials**2)))
     return max(0.0, (share + square / (2 * trials) - margin) / (1 + square / trials))
 
 
-def upper_bound(successes: float, trials: float) -> float:
+def upper_bound(successes: float, trials: float, *, sureness: float = SURENESS) -> float:
     """Return the share that is at most there; 1 without trials."""
-    return 1 - lower_bound(trials - successes, trials)
+    return 1 - lower_bound(trials - successes, trials, sureness=sureness)
+
+
+def clear_odds(successes: float, trials: float, *, sureness: float = SURENESS) -> float:
+    """Return the log-odds of success as far as they are clear: 0 while one half lies between the bounds."""
+    low = lower_bound(successes, trials, sureness=sureness)
+    high = upper_bound(successes, trials, sureness=sureness)
+    return log_odds(low if low > EVEN else high if high < EVEN else EVEN)
 
 
 def log_odds(share: float) -> float:

@@ -38,6 +38,10 @@ class Decision(Timestamped):
         "projects.Project", models.PROTECT, null=True, db_column="project", related_name="decisions"
     )
     instance = models.ForeignKey("instances.Instance", models.SET_NULL, null=True, related_name="decisions")
+    asked_instance = models.ForeignKey(
+        "instances.Instance", models.SET_NULL, null=True, related_name="+",
+        help_text="Who is asked first while a person is to decide: the lowest instance above the likeliest places.",
+    )  # fmt: skip
     confidence = models.FloatField()
     reasoning = models.TextField()
     alternatives = _json(list)

@@ -16,11 +16,15 @@ from routing.querysets import PolicyQuerySet, VersionQuerySet
 
 
 class Policy(Timestamped, Versioned):
-    """A named line of versions."""
+    """A named line of versions, of the whole house or of one instance and what is below it."""
 
     id = models.CharField(primary_key=True, max_length=50, default=new_id)
     name = models.CharField(max_length=100, unique=True)
     description = models.TextField(null=True, blank=True)
+    instance = models.ForeignKey(
+        "instances.Instance", models.PROTECT, null=True, blank=True, related_name="policies",
+        help_text="The instance whose tasks it decides, and those filed below it; without one, the whole house's.",
+    )  # fmt: skip
 
     objects = PolicyQuerySet.as_manager()
 
@@ -62,8 +66,20 @@ def check_weights(values: object) -> None:
             raise wrong(f"The weight of {name} is a number from 0 to 5.")
 
 
+def _one_at_each_place(state: str) -> list[models.UniqueConstraint]:
+    """Return the constraints that hold one version of the state for the house, and one for each instance."""
+    of_house, of_instance = Q(state=state, instance=None), Q(state=state, instance__isnull=False)
+    return [
+        models.UniqueConstraint(name=f"one_{state}_policy_version", fields=["state"], condition=of_house),
+        models.UniqueConstraint(name=f"one_{state}_version_an_instance", fields=["instance"], condition=of_instance),
+    ]
+
+
 class PolicyVersion(Timestamped, Versioned):
-    """One state of a policy: rules, factor weights and thresholds; what was active once is never edited."""
+    """One state of a policy: rules, factor weights and thresholds; what was active once is never edited.
+
+    `instance` is that of its policy, repeated here so that the database can hold one version in force at each.
+    """
 
     class State(models.TextChoices):
         """draft: edited · shadow: decides in silence · active: in force · retired: was in force."""
@@ -75,6 +91,7 @@ class PolicyVersion(Timestamped, Versioned):
 
     id = models.CharField(primary_key=True, max_length=50, default=new_id)
     policy = models.ForeignKey(Policy, models.CASCADE, related_name="versions")
+    instance = models.ForeignKey("instances.Instance", models.PROTECT, null=True, editable=False, related_name="+")
     number = models.PositiveIntegerField(editable=False)
     state = models.CharField(
         max_length=20, choices=State.choices, default=State.DRAFT, db_default=State.DRAFT, editable=False
@@ -99,8 +116,8 @@ class PolicyVersion(Timestamped, Versioned):
         db_table = "routing_policy_versions"
         constraints = [
             models.UniqueConstraint(name="one_version_per_number", fields=["policy", "number"]),
-            models.UniqueConstraint(name="one_active_policy_version", fields=["state"], condition=Q(state="active")),
-            models.UniqueConstraint(name="one_shadow_policy_version", fields=["state"], condition=Q(state="shadow")),
+            *_one_at_each_place("active"),
+            *_one_at_each_place("shadow"),
             models.CheckConstraint(
                 name="version_was_activated_iff_in_force",
                 condition=Q(state__in=["draft", "shadow"], activated_at__isnull=True)

@@ -56,6 +56,7 @@ from routing.operations.question import embed_question
 from routing.operations.shadows import report_shadow
 from routing.operations.skills import proven_by
 from routing.operations.suggesting import ask_for_advice, settle_advice
+from routing.operations.telling import told_by_project, told_decision, told_episode
 from routing.operations.usage import record_usage
 
 __all__ = [
@@ -139,6 +140,9 @@ __all__ = [
     "suggest_for",
     "suggest_twin",
     "threshold_of",
+    "told_by_project",
+    "told_decision",
+    "told_episode",
     "why_untested",
     "write_policy",
 ]

@@ -94,7 +94,8 @@ def _open(task: Task, adviser: Adviser) -> tuple[AdviserQuestion, Question] | No
 
 def _prepare(task: Task, adviser: Adviser) -> tuple[AdviserQuestion | None, AdviserQuestion | None, Question]:
     """Return the question as it was asked before, an unsaved new one, and what is told; None for what there is not."""
-    dossier, view = open_dossier(), loading.view_of_task(task, now=timezone.now())
+    view = loading.view_of_task(task, now=timezone.now())
+    dossier = open_dossier(view=view)
     key = about(view, dossier)
     known = AdviserQuestion.objects.filter(task=task, adviser=adviser.kind, about=key).first()
     choice, _ = dossier.decide(view)

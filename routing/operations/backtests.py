@@ -23,14 +23,15 @@ BATCH = 200
 def backtest_version(
     *, version: PolicyVersion, actor: str, newest: int = NEWEST, since: datetime | None = None
 ) -> Backtest:
-    """Replay the newest episodes under the version and under the one in force, and keep the report.
+    """Replay the newest episodes of its place under the version and under the one in force there; keep the report.
 
     The report has no event: it changes nothing, and a backtest writes one row.
 
     :raises Invalid: if the stored rules of the version cannot be read
     """
-    baseline = PolicyVersion.objects.in_force().first()
-    report = compare_policies(view=readable(version), baseline=baseline, newest=newest, since=since)
+    place = version.instance_id
+    baseline = PolicyVersion.objects.in_force().at(place).first()
+    report = compare_policies(view=readable(version), baseline=baseline, newest=newest, since=since, place=place)
     return Backtest.objects.create(
         policy_version=version, baseline=baseline, content_hash=content_hash(version), report=report,
         created_by=actor[:100],
@@ -38,15 +39,18 @@ def backtest_version(
 
 
 def compare_policies(
-    *, view: PolicyView, baseline: PolicyVersion | None, newest: int = NEWEST, since: datetime | None = None
-) -> dict[str, Any]:
+    *, view: PolicyView, baseline: PolicyVersion | None, newest: int = NEWEST, since: datetime | None = None,
+    place: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return how a policy would have decided stored episodes, beside the baseline: the same rows, the same report.
+
+    The episodes are those that the policies of the place have decided: of an instance, or (None) of the house.
 
     `textless` counts those whose text was changed since or is gone: for them the rules that matched then count.
     """
     before = readable(baseline) if baseline else PolicyView()
     tally, textless, skipped = Tally(), 0, 0
-    for episode in _newest(newest, since):
+    for episode in _newest(newest, since, place):
         again = _decide_again(episode, before, view)
         if again is None:
             skipped += 1
@@ -93,9 +97,9 @@ def place_of(choice: Choice) -> str | None:
     return choice.best.project if choice.is_routed and choice.best else None
 
 
-def _newest(newest: int, since: datetime | None) -> Iterator[Episode]:
-    """Yield what the router decided, newest first, a batch in memory at a time."""
-    rows = Episode.objects.decided_by_router().with_lesson()
+def _newest(newest: int, since: datetime | None, place: str | None) -> Iterator[Episode]:
+    """Yield what the router decided at the place, newest first, a batch in memory at a time."""
+    rows = Episode.objects.decided_by_router().decided_at(place).with_lesson()
     rows = rows.filter(routed_at__gte=since) if since else rows
     last: Episode | None = None
     while newest > 0:

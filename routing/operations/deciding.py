@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from hopper.common.errors import BROKEN_ROW, HopperError, Invalid
@@ -29,8 +30,8 @@ log = logging.getLogger(__name__)
 
 ROUTER = "router"
 REPLACED = [
-    "project", "instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by", "decided_at",
-    "decision_time_ms", "workload_snapshot", "context", "episode", "policy_version",
+    "project", "instance", "asked_instance", "confidence", "reasoning", "alternatives", "outcome", "decided_by",
+    "decided_at", "decision_time_ms", "workload_snapshot", "context", "episode", "policy_version",
 ]  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def suggest_for(*, task: Task, among: Iterable[str] | None = None, now: datetime
 
 def dossier_about(*, task: Task, view: TaskView, now: datetime, among: Iterable[str] | None = None) -> Dossier:
     """Return all that a decision about this task stands on; `among` names the projects that may be told of."""
-    dossier = open_dossier()
+    dossier = open_dossier(view=view)
     if among is not None:
         names = set(among)
         seen = [candidate for candidate in dossier.knowledge.roster.candidates if candidate.project in names]
@@ -97,7 +98,8 @@ def assign_task(
     best = Ranked(project.pk if project else None, place.pk if place else None, 1.0, {"human": 1.0}, {"human": text})
     choice = Choice("routed", 1.0, text, DecidedBy.HUMAN, (best,))
     known = {project.pk: project} if project else {}
-    dossier = Dossier(loading.Knowledge(places=known, policy=loading.load_knowledge().policy))
+    policy = loading.load_knowledge().at(task.instance_id).policy
+    dossier = Dossier(loading.Knowledge(places=known, policy=policy))
     view = loading.view_of_task(task)
     decision = _store(task, choice, view, dossier, actor=actor, now=timezone.now(), milliseconds=0.0)
     if Instance.objects.may_hand_down(decision.instance_id):
@@ -129,7 +131,7 @@ def _outdated(limit: int) -> Sequence[Task]:
     """Return what was sent to review before the policy or the learning changed."""
     changed = [
         LearnedState.objects.in_force(loading.STATE).values_list("created_at", flat=True).first(),
-        PolicyVersion.objects.filter(state="active").values_list("activated_at", flat=True).first(),
+        PolicyVersion.objects.in_force().aggregate(last=Max("activated_at"))["last"],
     ]
     since = max((moment for moment in changed if moment), default=None)
     if since is None:
@@ -189,13 +191,28 @@ def _rows(best: Ranked, places: Mapping[str, Project]) -> tuple[Project | None, 
     return project, Instance.objects.get(pk=best.instance) if best.instance else None
 
 
+def _asked(task: Task, choice: Choice, dossier: Dossier) -> str | None:
+    """Return the lowest instance above the likeliest places, which is asked if nothing was chosen."""
+    if choice.is_routed:
+        return None
+    if task.instance_id:
+        return task.instance_id
+    roster = dossier.knowledge.roster
+    numbers = [
+        roster.index[place.project] for place in choice.ranked[:SHOWN_TO_PEOPLE] if place.project in roster.index
+    ]
+    paths = [path for number in numbers if (path := roster.candidates[number].path)]
+    return next((seat for seat in paths[0] if all(seat in path for path in paths)), None) if paths else None
+
+
 def _keep_decision(
     task: Task, choice: Choice, episode: Episode, project: Project | None, instance: Instance | None,
     dossier: Dossier, *, now: datetime, milliseconds: float,
 ) -> Decision:  # fmt: skip
     chosen = choice.ranked if not choice.is_routed else choice.ranked[1:]
     decision = Decision(
-        task=task, project=project, instance=instance, confidence=choice.confidence, reasoning=choice.reasoning,
+        task=task, project=project, instance=instance, asked_instance_id=_asked(task, choice, dossier),
+        confidence=choice.confidence, reasoning=choice.reasoning,
         alternatives=[place.as_dict() for place in chosen[:SHOWN_TO_PEOPLE]], outcome=choice.outcome,
         decided_by=choice.decided_by, decided_at=now, decision_time_ms=round(milliseconds, 3),
         workload_snapshot=shown_load(choice, dossier), episode=episode, policy_version_id=dossier.policy.id,

@@ -13,7 +13,19 @@ from routing.operations.reading import meaning_of
 from routing.policy.decide import decide
 from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
-from routing.strategies import Advised, Affinity, Boost, Capability, Counsel, Learned, Patterns, Velocity, Workload
+from routing.strategies import (
+    Advised,
+    Affinity,
+    Boost,
+    Capability,
+    Counsel,
+    Fortune,
+    Learned,
+    Patterns,
+    Recollection,
+    Velocity,
+    Workload,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,8 @@ class Dossier:
     def _learned(self, view: TaskView) -> Sequence[Strategy]:
         if settings.ROUTING_STRATEGY == "rules":
             return ()
-        return (Learned(self.memory, meaning_of(view, encoder=self.memory.encoder)),)
+        recollection = Recollection(self.memory, meaning_of(view, encoder=self.memory.encoder))
+        return Learned(recollection), Fortune(recollection, self.knowledge.history)
 
     def decide(self, view: TaskView) -> tuple[Choice, float]:
         """Return the choice and the milliseconds it took; of equals the one whose turn is longest ago goes first."""
@@ -63,8 +76,12 @@ class Dossier:
         return choice, (time.perf_counter() - begun) * 1000
 
 
-def open_dossier() -> Dossier:
-    """Read what a decision needs: two small queries while nothing has changed, and every half minute a third."""
+def open_dossier(*, view: TaskView | None = None) -> Dossier:
+    """Read what a decision needs: two small queries while nothing has changed, and every half minute a third.
+
+    The policy is the one that decides about the task, or else that of the house.
+    """
     begun = time.perf_counter()
     knowledge, workload, queues = loading.load_knowledge(), loading.load_workload(), loading.load_queues()
+    knowledge = knowledge.at(view.instance) if view else knowledge
     return Dossier(knowledge, workload, queues, (time.perf_counter() - begun) * 1000)

@@ -13,7 +13,9 @@ def evidence_of(view: TaskView, choice: Choice, dossier: Dossier, milliseconds: 
     """Return the record: JSON values, whatever the number of candidates; the description only as a digest."""
     return {
         "input": view.as_seen(),
-        "policy": {"id": dossier.policy.id, "number": dossier.policy.number},
+        "policy": {
+            "id": dossier.policy.id, "number": dossier.policy.number, "instance": dossier.policy.instance,
+        },
         "model": {
             "kind": STATE, "number": dossier.memory.number, "lessons": len(dossier.memory.lessons),
             "encoder": dossier.memory.encoder,

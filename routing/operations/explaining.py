@@ -1,6 +1,6 @@
 """Why a task went where it went: the record of its decision, read for people."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -8,7 +8,8 @@ from django.utils import timezone
 from routing.models import Decision, Episode, PolicyVersion
 from routing.operations import loading
 from routing.operations.deciding import dossier_about
-from routing.operations.evidence import evidence_of
+from routing.operations.evidence import SHOWN_TO_PEOPLE, evidence_of
+from routing.operations.telling import may_tell, told_by_project
 from routing.policy.flips import Flip, flips
 from routing.policy.replay import as_seen
 from routing.policy.view import PolicyView
@@ -63,10 +64,10 @@ def _policy_of(evidence: Mapping[str, Any]) -> PolicyView | None:
 def _explanation(
     evidence: Mapping[str, Any], found: list[Flip], reasoning: str, among: Collection[str] | None
 ) -> dict[str, Any]:
-    places = [place for place in evidence.get("candidates", []) if _may_tell(place["project"], among)]
-    told = [flip for flip in found if _may_tell(flip.project, among)][:SHOWN_FLIPS]
+    places = [place for place in evidence.get("candidates", []) if may_tell(place["project"], among)]
+    told = [flip for flip in found if may_tell(flip.project, among)][:SHOWN_FLIPS]
     return {
-        "sentence": _sentence(reasoning, told),
+        "sentence": _sentence(reasoning, evidence.get("outcome"), places, told),
         "threshold": evidence.get("threshold"),
         "known": evidence.get("known"),
         "elsewhere": evidence.get("elsewhere"),
@@ -74,35 +75,34 @@ def _explanation(
         "candidates": places[:SHOWN_PLACES],
         "runner_up": places[1] if len(places) > 1 else None,
         "rules": {
-            "votes": _of(evidence.get("rules", {}), among), "forbidden": _of(evidence.get("forbidden", {}), among),
+            "votes": told_by_project(evidence.get("rules", {}), among),
+            "forbidden": told_by_project(evidence.get("forbidden", {}), among),
             "review": evidence.get("review"), "set": evidence.get("changed_by", []),
         },
         "filtered": evidence.get("filtered", {}),
-        "removed": _of(evidence.get("removed", {}), among),
+        "removed": told_by_project(evidence.get("removed", {}), among),
         "nearest": _nearest(evidence, among),
+        "history": [near for near in evidence.get("history", []) if may_tell(near["project"], among)],
         "flips": [flip.as_dict() for flip in told],
     }  # fmt: skip
 
 
-def _may_tell(project: str | None, among: Collection[str] | None) -> bool:
-    return among is None or project is None or project in among
-
-
-def _of(by_project: Mapping[str, Any], among: Collection[str] | None) -> dict[str, Any]:
-    return {name: value for name, value in by_project.items() if _may_tell(name, among)}
-
-
 def _nearest(evidence: Mapping[str, Any], among: Collection[str] | None) -> list[dict[str, Any]]:
     """Return the nearest episodes of then with what became of them since."""
-    near = [entry for entry in evidence.get("neighbours", []) if _may_tell(entry.get("project"), among)]
+    near = [entry for entry in evidence.get("neighbours", []) if may_tell(entry.get("project"), among)]
     outcomes = Episode.objects.filter(pk__in=[entry["episode"] for entry in near]).values_list("pk", "outcome_success")
     known = dict(outcomes)
     return [entry | {"success": known.get(entry["episode"])} for entry in near]
 
 
-def _sentence(reasoning: str, found: list[Flip]) -> str:
-    if not found:
-        return reasoning
-    flip = found[0]
-    then = f"it would go to {flip.project}" if flip.project else "a person would be asked"
-    return f"{reasoning} {flip.change[:1].upper()}{flip.change[1:]} {then}."
+def _sentence(reasoning: str, outcome: str | None, places: Sequence[Mapping[str, Any]], found: list[Flip]) -> str:
+    """Return the reasoning with the places beside the chosen one, and the smallest change."""
+    parts, routed = [reasoning], outcome == Decision.Outcome.ROUTED
+    others = places[1:2] if routed else places[:SHOWN_TO_PEOPLE]
+    if others:
+        named = ", ".join(f"{place['project']} {place['score']:.0%}" for place in others)
+        parts.append(f"{'Next' if routed else 'Nearest'}: {named}.")
+    if found:
+        then = f"it would go to {found[0].project}" if found[0].project else "a person would be asked"
+        parts.append(f"{found[0].change[:1].upper()}{found[0].change[1:]} {then}.")
+    return " ".join(parts)

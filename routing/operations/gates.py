@@ -1,6 +1,7 @@
 """How sure Hopper must be at each instance, and the curve that holds there: read with the places of the roster."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from instances.models import Instance
@@ -12,6 +13,15 @@ CALIBRATION = "calibration"
 HOUSE = "*"  # the scope of the whole house; no instance is called so
 SAYING = ("confidence_threshold", "confidence_costs")
 Rows = Mapping[str, tuple[str | None, str, dict[str, Any]]]
+
+
+def way_up(instance: str | None, seats: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield the instance and those above it; `seats` has the parent of each."""
+    seen: set[str] = set()
+    while instance is not None and instance in seats and instance not in seen:  # a circle ends
+        seen.add(instance)
+        yield instance
+        instance = seats[instance]
 
 
 class Gates:
@@ -31,11 +41,12 @@ class Gates:
 
     def path(self, instance: str | None) -> Iterator[str]:
         """Yield the instance and those above it."""
-        seen: set[str] = set()
-        while instance is not None and instance in self.rows and instance not in seen:
-            seen.add(instance)
-            yield instance
-            instance = self.rows[instance][0]
+        return way_up(instance, self.seats)
+
+    @cached_property
+    def seats(self) -> dict[str, str | None]:
+        """The parent of every instance."""
+        return {pk: parent for pk, (parent, _, _) in self.rows.items()}
 
     def _curve(self, path: list[str]) -> Curve:
         return next((self.curves[seat] for seat in [*path, HOUSE] if seat in self.curves), SAME)

@@ -4,6 +4,7 @@ import logging
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,11 +18,12 @@ from hopper.common.durations import read_duration
 from hopper.common.errors import BROKEN_ROW
 from instances.models import Instance
 from projects.models import Project
+from routing.learning.history import History
 from routing.learning.memory import Memory
-from routing.models import Decision, PolicyVersion
-from routing.operations.gates import Gates, read_gates
+from routing.models import Decision, Delegation, PolicyVersion
+from routing.operations.gates import Gates, read_gates, way_up
 from routing.operations.patterns import read_patterns
-from routing.operations.remembering import STATE, Learned, catch_up, read_attention, read_model
+from routing.operations.remembering import GLOBAL, STATE, Learned, catch_up, read_attention, read_model
 from routing.operations.skills import read_skills
 from routing.policy.calibration import ANY
 from routing.policy.rules import RuleBook, read_rules
@@ -40,8 +42,8 @@ QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM hopper_instances",
     "SELECT MAX(number) FROM learned_states WHERE kind = 'calibration'",
-    "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'active'",
-    "SELECT MAX(id), MAX(version) FROM routing_policy_versions WHERE state = 'shadow'",
+    "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM routing_policy_versions WHERE state = 'active'",
+    "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM routing_policy_versions WHERE state = 'shadow'",
     f"SELECT MAX(number) FROM learned_states WHERE kind = '{STATE}'",  # noqa: S608 - a constant of ours
     "SELECT MAX(updated_at) FROM episode_judgements",
     "SELECT MAX(weighed_at) FROM episode_judgements",
@@ -50,22 +52,49 @@ QUESTIONS = (
     "SELECT MAX(number) FROM learned_states WHERE kind = 'skills'",
 )
 COLUMNS = (  # what each column of the answers speaks of
-    *["places"] * 7, *["policy"] * 2, *["challenger"] * 2, "model", *["lessons"] * 2, "attention", *["patterns"] * 3,
+    *["places"] * 7, *["policy"] * 3, *["challenger"] * 3, "model", *["lessons"] * 2, "attention", *["patterns"] * 3,
     "skills",
 )  # fmt: skip
 
 
+Policies = Mapping[str | None, PolicyView]
+
+
 @dataclass(frozen=True)
 class Knowledge:
-    """What a decision stands on besides the task and the load; `places` are the rows behind the roster."""
+    """What a decision stands on besides the task and the load; `places` are the rows behind the roster.
+
+    `policy`, `challenger` and `memory` are those that decide, the house's until `at` has found those of an instance;
+    `policies` and `challengers` are all of them by instance (None: the house), and `memories` by scope of attention.
+    `seats` has the parent of every instance.
+    """
 
     roster: Roster = field(default_factory=lambda: Roster(()))
     places: Mapping[str, Project] = field(default_factory=dict)
+    seats: Mapping[str, str | None] = field(default_factory=dict)
     policy: PolicyView = field(default_factory=PolicyView)
     challenger: PolicyView | None = None
+    policies: Policies = field(default_factory=dict)
+    challengers: Policies = field(default_factory=dict)
+    memories: Mapping[str, Memory] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
+    history: History = field(default_factory=History)
     patterns: PatternBook = field(default_factory=PatternBook)
     proven: Proven = field(default_factory=dict)
+
+    def at(self, instance: str | None) -> "Knowledge":
+        """Return it with the policy and attention for tasks filed at the instance: the nearest ones upwards.
+
+        A challenger stands beside it if it is as near: one further up would not decide about them.
+        """
+        way = [*way_up(instance, self.seats), None]
+        decider = next((seat for seat in way if seat in self.policies), None)
+        beside = next((seat for seat in way[: way.index(decider) + 1] if seat in self.challengers), None)
+        scope = next((seat for seat in way if seat in self.memories), GLOBAL)
+        return replace(
+            self, policy=self.policies.get(decider, PolicyView()), challenger=self.challengers.get(beside),
+            memory=self.memories.get(scope or GLOBAL, self.memory),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -104,26 +133,26 @@ def load_knowledge() -> Knowledge:
 def _refreshed(kept: _Kept, changed: set[str], stamps: tuple[Any, ...]) -> _Kept:
     knowledge, learned = kept.knowledge, kept.learned
     if "places" in changed:
-        roster, places = _read_places()
-        knowledge = replace(knowledge, roster=roster, places=places)
+        roster, places, seats = _read_places()
+        knowledge = replace(knowledge, roster=roster, places=places, seats=seats)
     if "policy" in changed:
-        knowledge = replace(knowledge, policy=_read_policy())
+        knowledge = replace(knowledge, policies=_read_policies())
     if "challenger" in changed:
-        knowledge = replace(knowledge, challenger=_read_challenger())
+        knowledge = replace(knowledge, challengers=_read_challengers())
     if changed & {"model", "lessons"}:
         learned = catch_up(read_model() if "model" in changed else learned)
     if changed & {"model", "lessons", "attention"}:
-        attention = read_attention() if changed & {"model", "attention"} else learned.memory.attention
-        learned = replace(learned, memory=replace(learned.memory, attention=attention))
-        knowledge = replace(knowledge, memory=learned.memory)
+        if changed & {"model", "attention"}:
+            learned = replace(learned, attention=read_attention())
+        knowledge = replace(knowledge, memories=learned.memories, history=learned.history)
     if "patterns" in changed:
         knowledge = replace(knowledge, patterns=read_patterns())
     if "skills" in changed:
         knowledge = replace(knowledge, proven=read_skills())
-    return _Kept(knowledge, stamps, learned)
+    return _Kept(knowledge.at(None), stamps, learned)
 
 
-def _read_places() -> tuple[Roster, dict[str, Project]]:
+def _read_places() -> tuple[Roster, dict[str, Project], dict[str, str | None]]:
     rows = list(Project.objects.select_related("instance").order_by("name"))
     doors = _doors({project.instance_id for project in rows if project.instance_id})
     closed = Instance.objects.exclude(status=Instance.Status.ACTIVE).values_list("pk", "status")
@@ -132,7 +161,7 @@ def _read_places() -> tuple[Roster, dict[str, Project]]:
         [_candidate(project, doors.get(project.instance_id or "", ()), gates) for project in rows],
         {pk: f"is {why}" for pk, why in closed},
     )
-    return roster, {project.pk: project for project in rows}
+    return roster, {project.pk: project for project in rows}, gates.seats
 
 
 def _doors(keys: set[str]) -> dict[str, tuple[Door, ...]]:
@@ -158,7 +187,7 @@ def _candidate(project: Project, doors: tuple[Door, ...], gates: Gates) -> Candi
         tags=tuple(project.tags), executor_type=project.executor_type, velocity=project.velocity,
         completion_days=read_duration(promised).total_seconds() / SECONDS_A_DAY if promised else None,
         capacity=project.capacity, boost=project.priority_boost, inactive=why_inactive(project),
-        doors=doors, gate=gates.at(project.instance_id),
+        doors=doors, gate=gates.at(project.instance_id), path=tuple(way_up(project.instance_id, gates.seats)),
     )  # fmt: skip
 
 
@@ -171,20 +200,20 @@ def why_inactive(project: Project) -> str | None:
     return None
 
 
-def _read_policy() -> PolicyView:
-    """Return the active policy version, compiled, or the built-in one that has no rules."""
-    active = PolicyVersion.objects.filter(state=PolicyVersion.State.ACTIVE).first()
-    return view_of(active) if active else PolicyView()
+def _read_policies() -> Policies:
+    """Return the active policy versions, compiled, by instance."""
+    return {version.instance_id: view_of(version) for version in PolicyVersion.objects.in_force()}
 
 
-def _read_challenger() -> PolicyView | None:
-    """Return the version in shadow, compiled; one that is stored broken is left out, so that work goes on."""
-    version = PolicyVersion.objects.in_shadow().first()
-    try:
-        return view_of(version) if version else None
-    except (ValidationError, *BROKEN_ROW):
-        log.exception("The policy version in shadow cannot be read; nothing decides beside the one in force.")
-        return None
+def _read_challengers() -> Policies:
+    """Return the versions in shadow, compiled; one that is stored broken is left out, so that work goes on."""
+    found: dict[str | None, PolicyView] = {}
+    for version in PolicyVersion.objects.in_shadow():
+        try:
+            found[version.instance_id] = view_of(version)
+        except (ValidationError, *BROKEN_ROW):
+            log.exception("The policy version in shadow cannot be read; nothing decides beside the one in force.")
+    return found
 
 
 def view_of(version: PolicyVersion) -> PolicyView:
@@ -192,7 +221,7 @@ def view_of(version: PolicyVersion) -> PolicyView:
     return PolicyView(
         book=RuleBook(read_rules(version.rules)), weights=version.weights, id=version.pk, number=version.number,
         threshold=version.thresholds.get(ANY, DEFAULT_THRESHOLD), thresholds=version.thresholds,
-        explore=version.thresholds.get("explore", 0.0),
+        explore=version.thresholds.get("explore", 0.0), instance=version.instance_id,
     )  # fmt: skip
 
 
@@ -218,9 +247,15 @@ def _hours(effort: str | None) -> float | None:
 
 
 def load_workload() -> dict[str, int]:
-    """Return the number of live leases by project."""
+    """Return the number of live leases by project, and of tasks that are on their way to whoever will take them."""
     held = Task.objects.filter(status__in=Task.HELD, project__isnull=False).order_by()
-    return dict(held.values_list("project").annotate(n=Count("pk")).values_list(F("project"), "n"))
+    hops = Delegation.objects.open().filter(task__status=Task.Status.ROUTED, task__project__isnull=False).order_by()
+    counted = held.values_list("project").annotate(n=Count("pk")).values_list(F("project"), "n")
+    offered = hops.values_list("task__project").annotate(n=Count("task", distinct=True))
+    load: Counter[str] = Counter()
+    for project, count in counted.union(offered.values_list(F("task__project"), "n"), all=True):
+        load[project] += count
+    return dict(load)
 
 
 def load_queues() -> dict[str, datetime]:

@@ -10,7 +10,7 @@ from projects.models import Project
 from routing.learning.bounds import lower_bound
 from routing.learning.record import FEWEST, Record, Shown
 from routing.models import Pattern
-from routing.operations.remembering import read_attention
+from routing.operations.remembering import GLOBAL, read_attention
 from routing.policy.view import DEFAULT_WEIGHTS, PolicyView
 
 HEAD = "# Written by Hopper's consolidation: the next run overwrites what is changed here.\n"
@@ -89,5 +89,5 @@ def _weights(policy: PolicyView) -> Mapping[str, Any]:
         "policy_version": policy.number,
         "threshold": policy.threshold,
         "weights": {name: policy.weight(name) for name in DEFAULT_WEIGHTS},
-        "experts": {name: round(weight, 3) for name, weight in read_attention().items()},
+        "experts": {name: round(weight, 3) for name, weight in read_attention()[GLOBAL].items()},
     }

@@ -41,8 +41,9 @@ def read_judged() -> Iterator[Judged]:
     private = private_projects()
     rows = EpisodeJudgement.objects.outcomes().order_by("-updated_at", "-pk")[:MOST_EPISODES]
     for row in rows.iterator(chunk_size=AT_ONCE):
-        is_withdrawn = row["right_project"] is None and row["success"] is not False
-        if is_withdrawn or private & {row["right_project"], row["chosen"]}:
+        said_wrong = row["right_project"] is None and row["signal"] == EpisodeJudgement.Signal.FEEDBACK
+        tells_nothing = row["right_project"] is None and not said_wrong  # taken back, or a mere hint
+        if tells_nothing or private & {row["right_project"], row["chosen"]}:
             continue
         yield Judged(
             key=row["pk"], at=row["routed_at"].timestamp(), title=row["title"] or "", description=row["opening"],

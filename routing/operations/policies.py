@@ -35,8 +35,15 @@ def create_policy(*, actor: str, **fields: Any) -> Policy:
     return log.create_row(Policy(**fields), kind="policy.created", actor=actor)
 
 
+@transaction.atomic
 def change_policy(*, policy: Policy, actor: str, **changes: Any) -> Policy:
-    """Rename or describe a policy."""
+    """Rename or describe a policy, or give it to another instance while it has no version.
+
+    :raises Invalid: if it is to move with its versions
+    """
+    stored = log.lock_row(policy)
+    if "instance" in changes and changes["instance"] != stored.instance and stored.versions.exists():
+        raise Invalid({"instance": ["A policy with versions stays where it is: make another for that instance."]})
     return log.change_row(policy, kind="policy.changed", actor=actor, changes=changes)
 
 
@@ -58,7 +65,9 @@ def create_version(*, policy: Policy, actor: str, **fields: Any) -> PolicyVersio
     """
     policy = log.lock_row(policy)
     last = policy.versions.aggregate(last=Max("number"))["last"] or 0
-    version = PolicyVersion(policy=policy, number=last + 1, created_by=actor[:100], **fields)
+    version = PolicyVersion(
+        policy=policy, instance=policy.instance, number=last + 1, created_by=actor[:100], **fields
+    )  # fmt: skip
     _check_destinations(version.rules)
     return log.create_row(version, kind="policy_version.created", actor=actor, number=version.number)
 
@@ -101,7 +110,8 @@ def write_policy(*, version: PolicyVersion) -> str:
     """Return the version as a policy file, under a comment that says which it is."""
     is_active = version.state == State.ACTIVE and version.activated_at
     standing = f"in force since {version.activated_at:%Y-%m-%d %H:%M} UTC" if is_active else version.state
-    return write_file(version.content, heading=f"{version.policy}, version {version.number}, {standing}")
+    place = f" of {version.instance}" if version.instance else ""
+    return write_file(version.content, heading=f"{version.policy}{place}, version {version.number}, {standing}")
 
 
 def compare_versions(*, version: PolicyVersion, other: PolicyVersion | None) -> dict[str, Any]:

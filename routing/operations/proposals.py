@@ -30,7 +30,7 @@ class ProposalSettled(HopperError):
 def propose_rules(*, actor: str = log.HOPPER) -> list[Proposal]:
     """Propose a rule for active learned patterns that had none, ten at most; forget those of patterns now off."""
     Proposal.objects.open().filter(pattern__is_active=False).delete()
-    active = PolicyVersion.objects.in_force().first()
+    active = PolicyVersion.objects.in_force().at(None).first()
     known = set(Proposal.objects.values_list("rule_hash", flat=True))
     made: list[Proposal] = []
     for pattern in Pattern.objects.active().learned().filter(confidence__gt=FEWEST).order_by("-confidence", "pk"):
@@ -90,8 +90,8 @@ def _propose(pattern: Pattern, rule: dict[str, Any], digest: str, active: Policy
 
 def _open_draft(actor: str) -> PolicyVersion:
     """Return the draft that holds what was accepted since the policy in force was activated, or a new copy of that."""
-    active = PolicyVersion.objects.in_force().select_related("policy").first()
-    drafts = PolicyVersion.objects.filter(proposals__state=Proposal.State.ACCEPTED, state=State.DRAFT)
+    active = PolicyVersion.objects.in_force().at(None).select_related("policy").first()
+    drafts = PolicyVersion.objects.at(None).filter(proposals__state=Proposal.State.ACCEPTED, state=State.DRAFT)
     drafts = drafts.filter(created_at__gt=active.activated_at) if active else drafts
     if draft := drafts.order_by("-created_at", "-pk").first():
         return draft

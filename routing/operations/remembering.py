@@ -1,8 +1,10 @@
 """What was learned, as the database keeps it: the newest fit, the lessons and votes since, and the attention."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from routing.learning.history import MOST_FAILURES, History, Told, Trial
 from routing.learning.memory import LONGEST_TAIL, Memory
 from routing.learning.model import Arrays, Model
 from routing.learning.recall import Lesson
@@ -13,15 +15,28 @@ from routing.policy.types import text_of
 
 STATE = "two-views-1"  # the kind of learned states: raise it with any change of their arrays
 GLOBAL = "global"
+MOST_TRIALS = 20_000  # as many as a fit knows examples
+HINT = 0.5  # what became of the work tells half as much of a place as what somebody said
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A memory, and until when it knows the lessons (None: none of them) and the votes."""
+    """A memory with the outcomes behind it, and until when it knows the lessons (None: none of them) and the votes.
+
+    `attention` has the weights of the experts by scope.
+    """
 
     memory: Memory = field(default_factory=Memory)
+    history: History = field(default_factory=History)
     until: datetime | None = None
     weighed: datetime | None = None
+    attention: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def memories(self) -> dict[str, Memory]:
+        """The memory by scope, each with the attention that holds there."""
+        known = {GLOBAL: self.memory}
+        return known | {scope: replace(self.memory, attention=weights) for scope, weights in self.attention.items()}
 
 
 def read_model() -> Learned:
@@ -35,7 +50,17 @@ def read_model() -> Learned:
     model = Model(Arrays.from_bytes(bytes(state.arrays)))
     until = datetime.fromisoformat(state.metrics["judged_until"])
     weighed = state.metrics.get("weighed_until")
-    return Learned(Memory(model, state.number), until, datetime.fromisoformat(weighed) if weighed else None)
+    weighed_until = datetime.fromisoformat(weighed) if weighed else None
+    return Learned(Memory(model, state.number), _read_history(until), until, weighed_until)
+
+
+def _read_history(until: datetime) -> History:
+    """Return the outcomes that a fit stands on: two queries, whatever their number."""
+    judged = EpisodeJudgement.objects.until(until).of_trials().order_by("-updated_at", "-pk")
+    failed = judged.unplaced().with_text()[:MOST_FAILURES]
+    known = (Told(episode, Trial(project, right == project, at.timestamp(), _faith(signal)))
+             for episode, project, right, at, signal in judged.as_trials()[:MOST_TRIALS])  # fmt: skip
+    return History().learn(known).learn([told_by(judgement) for judgement in failed][::-1])
 
 
 def catch_up(learned: Learned) -> Learned:
@@ -48,7 +73,27 @@ def catch_up(learned: Learned) -> Learned:
     weighed = rows.weighed_after(learned.weighed or datetime.fromtimestamp(0, UTC))
     votes = list(weighed.values_list("pk", "reliability", "weighed_at"))
     memory = memory.learn([lesson_of(judgement, encoder) for judgement in fresh], {pk: trust for pk, trust, _ in votes})
-    return Learned(memory, fresh[-1].updated_at if fresh else learned.until, votes[-1][2] if votes else learned.weighed)
+    return Learned(
+        memory, learned.history.learn(told_by(judgement) for judgement in fresh),
+        fresh[-1].updated_at if fresh else learned.until, votes[-1][2] if votes else learned.weighed,
+        learned.attention,
+    )  # fmt: skip
+
+
+def told_by(judgement: EpisodeJudgement) -> Told:
+    """Return what a judgement tells of the place where its task was sent."""
+    chosen = judgement.episode.chosen_project
+    if chosen is None or judgement.signal == judgement.Signal.WITHDRAWN:
+        return Told(judgement.pk, None)
+    trial = Trial(
+        chosen, judgement.right_project == chosen, judgement.episode.routed_at.timestamp(), _faith(judgement.signal)
+    )
+    is_unplaced = judgement.right_project is None and judgement.episode.task is not None
+    return Told(judgement.pk, trial, replace(lesson_of(judgement, ""), project=chosen) if is_unplaced else None)
+
+
+def _faith(signal: str) -> float:
+    return 1.0 if signal == EpisodeJudgement.Signal.FEEDBACK else HINT
 
 
 def lesson_of(judgement: EpisodeJudgement, encoder: str) -> Lesson:
@@ -63,6 +108,9 @@ def lesson_of(judgement: EpisodeJudgement, encoder: str) -> Lesson:
     )  # fmt: skip
 
 
-def read_attention() -> dict[str, float]:
-    """Return the weight of every expert that has one besides the fit's."""
-    return dict(AttentionWeight.objects.filter(scope=GLOBAL).values_list("factor", "weight"))
+def read_attention() -> dict[str, dict[str, float]]:
+    """Return the weight of every expert that has one besides the fit's, by scope: the house, and instances."""
+    found: dict[str, dict[str, float]] = {GLOBAL: {}}
+    for scope, factor, weight in AttentionWeight.objects.values_list("scope", "factor", "weight"):
+        found.setdefault(scope, {})[factor] = weight
+    return found

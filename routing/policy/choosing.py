@@ -19,6 +19,7 @@ LEADERS = {
     "capability": "capability",
     "learned": "learned",
     "pattern": "learned",
+    "history": "learned",
     **ADVISERS,
 }
 DIGITS = 9  # shares that differ by less are equal
@@ -120,7 +121,9 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
     shown = np.zeros(len(case.roster), bool)
     shown[numbers] = True
     said = case.said_learned
-    unknown = [name for name in case.verdict.votes if name not in case.roster.index]
+    missing = {name: case.roster.index.get(name) for name in case.verdict.votes}
+    out = {name: "is unknown" if number is None else "was removed"
+           for name, number in missing.items() if number is None or not case.filtered.kept[number]}  # fmt: skip
     forbidden = [case.roster.index[name] for name in case.filtered.forbidden]
     best = [case.roster.candidates[number] for number in numbers]
     return {
@@ -137,20 +140,19 @@ def _record(case: Case, belief: Belief, numbers: Sequence[int], is_known: bool) 
         "changed_by": list(case.verdict.changed_by),
         "neighbours": list(said.neighbours) if said else [],
         "experts": dict(said.experts) if said else {},
+        "history": [dict(near) for say in case.says for near in getattr(say, "near", ())],
         "odds": {case.roster.names[n]: case.odds_of(n) for n in (*numbers, *forbidden[:FORBIDDEN_SHOWN])},
         "gates": {place.instance or "": place.gate.as_dict() for place in best if place.gate != OPEN},
-        "removed": case.filtered.removed | dict.fromkeys(unknown, "is unknown"),
+        "removed": out | case.filtered.removed,  # more may be removed than are named: those voted for always are
     }
 
 
 def _sentence(ranked: Sequence[Ranked], sure: float, why_not: str | None) -> str:
-    best = ranked[0]
-    because = "; ".join(best.reasons[:3]) or "nothing speaks against it"
+    """Return what whoever sees the task may read: no other place is named in it."""
     if why_not:
-        nearest = ", ".join(f"{place.project} {place.score:.0%}" for place in ranked[:3])
-        return f"{why_not}. Nearest: {nearest} ({because})."
-    rival = f" Next: {ranked[1].project} {ranked[1].score:.0%}." if len(ranked) > 1 else ""
-    return f"{best.project} {sure:.0%}: {because}.{rival}"
+        return f"{why_not}."
+    because = "; ".join(ranked[0].reasons[:3]) or "nothing speaks against it"
+    return f"{ranked[0].project} {sure:.0%}: {because}."
 
 
 def _is_equal(one: float, other: float) -> bool:

@@ -18,7 +18,7 @@ def decide(
 
     `quarantined` says why some projects are kept away from such tasks.
     """
-    if task.project or task.instance:
+    if task.project or (task.instance and not _routes_within(task.instance, roster, policy)):
         return _explicit(task, roster)
     verdict = policy.book.judge(task)
     task = verdict.changes.made_to(task)
@@ -29,6 +29,11 @@ def decide(
     return choose(
         Case(roster, policy, verdict, filtered, says, order=order or {}, seed=task.id, priority=task.priority)
     )
+
+
+def _routes_within(instance: str, roster: Roster, policy: PolicyView) -> bool:
+    """Tell whether a task that was filed at the instance goes to a project there: it has a policy to say so by."""
+    return policy.instance is not None and instance not in roster.closed and bool(roster.below(instance).any())
 
 
 def _explicit(task: TaskView, roster: Roster) -> Choice:

@@ -36,18 +36,20 @@ class _Sieve:
         self.counts: dict[str, int] = {}
         self.removed: dict[str, str] = {}
 
-    def remove(self, mask: NDArray[np.bool_], why: str) -> None:
+    def remove(self, mask: NDArray[np.bool_], why: str, *, counted: str = "") -> None:
+        """Remove candidates; they are counted under a reason that names nobody."""
         fallen = np.flatnonzero(self.kept & mask)
         if len(fallen):
-            self.counts[why] = self.counts.get(why, 0) + len(fallen)
+            counted = counted or why
+            self.counts[counted] = self.counts.get(counted, 0) + len(fallen)
             self.kept = self.kept & ~mask
             named = (self.roster.names[n] for n in fallen[: NAMED - len(self.removed)])
             self.removed.update(dict.fromkeys(named, why))
 
-    def remove_named(self, reasons: Mapping[str, str]) -> None:
+    def remove_named(self, reasons: Mapping[str, str], *, counted: str = "") -> None:
         for project, why in reasons.items():
             if project in self.roster.index:
-                self.remove(_only(self.roster, self.roster.index[project]), why)
+                self.remove(_only(self.roster, self.roster.index[project]), why, counted=counted)
 
 
 def filter_candidates(
@@ -58,6 +60,8 @@ def filter_candidates(
     `quarantined` says why some projects are kept away from such tasks.
     """
     sieve = _Sieve(roster)
+    if task.instance:
+        sieve.remove(~roster.below(task.instance), "is served elsewhere than where it was filed")
     for number in roster.inactive:
         sieve.remove(_only(roster, number), roster.candidates[number].inactive or "inactive")
     for number in roster.guarded:
@@ -66,7 +70,7 @@ def filter_candidates(
     if task.executor_preference:
         sieve.remove(roster.executors != task.executor_preference, f"is no {task.executor_preference}")
     sieve.remove(roster.capacity == 0, "has no capacity")
-    sieve.remove_named(quarantined or {})
+    sieve.remove_named(quarantined or {}, counted="fails for such tasks")
     sieve.remove_named(dict.fromkeys(task.passed_over, "had it before and did not get to it"))
     unfit = np.zeros(len(roster), bool)
     for skill, level in task.required.items():
@@ -74,7 +78,8 @@ def filter_candidates(
         unfit |= lacking
         sieve.remove(lacking, f"lacks {skill} at level {level}")
     left = [name for name in verdict.forbidden if name in roster.index and sieve.kept[roster.index[name]]]
-    sieve.remove_named({project: f"forbidden by rule {rule!r}" for project, rule in verdict.forbidden.items()})
+    forbidden = {project: f"forbidden by rule {rule!r}" for project, rule in verdict.forbidden.items()}
+    sieve.remove_named(forbidden, counted="forbidden by a rule")
     return Filtered(sieve.kept, unfit, sieve.counts, sieve.removed, tuple(left))
 
 

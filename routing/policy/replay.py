@@ -108,11 +108,14 @@ def _says(evidence: Mapping[str, Any], odds: Mapping[str, Mapping[str, float]], 
 
 
 def _learned(evidence: Mapping[str, Any], names: list[str], says: dict[str, Any]) -> LearnedSay:
-    """Return what was learned; the share of a place counts as outside only while it is forbidden."""
+    """Return what was learned; the share of a place counts as outside only while it is forbidden.
+
+    The record keeps no scores of forbidden places, but their odds are the logarithms of their shares.
+    """
     then = np.array([name in evidence["forbidden"] for name in names])
-    told = evidence["learned"]
+    told, says["scores"] = evidence["learned"], np.where(then, np.exp(says["odds"]), says["scores"])
     return LearnedSay(
-        **says, outside=told["outside"] - float(says["scores"][then].sum()), is_known=told["known"],
+        **says, outside=max(told["outside"] - float(says["scores"][then].sum()), 0.0), is_known=told["known"],
         neighbours=tuple(evidence["neighbours"]), experts=evidence.get("experts", {}),
     )  # fmt: skip
 

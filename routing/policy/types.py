@@ -1,6 +1,7 @@
 """What a decision is made of: plain values in, plain values out."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from routing.policy.calibration import OPEN, Gate
 
 Floats = NDArray[np.float64]
 PRIORITIES = ("low", "medium", "high", "urgent")
+NAME_WORD = re.compile(r"[^\W_]+")
+SHORTEST_NAME_WORD = 4  # "the", "app" and "new" stand in names of projects and in tasks of all others
 SPEED = {"fast": 1.0, "medium": 3.0, "slow": 10.0, "glacial": 30.0}  # usual days until done
 
 
@@ -115,7 +118,7 @@ class Door:
 class Candidate:
     """A destination as routing sees it; `inactive` says why it takes nothing, if it does not.
 
-    `doors` are those of its way that may be closed to a task.
+    `doors` are those of its way that may be closed to a task, and `path` the instances of that way, its own first.
     """
 
     project: str
@@ -130,6 +133,7 @@ class Candidate:
     inactive: str | None = None
     gate: Gate = OPEN
     doors: tuple[Door, ...] = ()
+    path: tuple[str, ...] = ()
 
     def why_closed(self, task: TaskView) -> str | None:
         """Return why the task may not come in, or None if it may."""
@@ -164,6 +168,10 @@ class Roster:
             self._places = {projects: np.array([self.index.get(name, -1) for name in projects], np.int64)}
         return self._places[projects]
 
+    def below(self, instance: str) -> NDArray[np.bool_]:
+        """Return which candidates the instance serves, itself or by what is below it."""
+        return np.array([instance in candidate.path for candidate in self.candidates], bool)
+
     @cached_property
     def levels(self) -> dict[str, NDArray[np.int8]]:
         """The level of every candidate by skill, 0 where it is not claimed."""
@@ -180,10 +188,12 @@ class Roster:
 
     @cached_property
     def mentions(self) -> dict[str, list[int]]:
-        """The candidates by each word they describe themselves with: names, capabilities and tags."""
+        """The candidates by each word they describe themselves with: names and the words in them, skills and tags."""
         found: dict[str, list[int]] = {}
         for number, candidate in enumerate(self.candidates):
-            for word in {candidate.project.casefold(), *candidate.capabilities, *candidate.tags}:
+            name = candidate.project.casefold()
+            parts = {word for word in NAME_WORD.findall(name) if len(word) >= SHORTEST_NAME_WORD}
+            for word in {name, *parts, *candidate.capabilities, *candidate.tags}:
                 found.setdefault(word, []).append(number)
         return found
 

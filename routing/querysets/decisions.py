@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=models.Model)
 LOW_CONFIDENCE = 0.6
 LESSON = [
-    "right_project", "reliability", "updated_at", "episode__strategy", "episode__task__title",
-    "episode__task__description", "episode__task__tags",
+    "right_project", "reliability", "signal", "updated_at", "episode__strategy", "episode__chosen_project",
+    "episode__routed_at", "episode__task__title", "episode__task__description", "episode__task__tags",
 ]  # fmt: skip
 
 
@@ -103,6 +103,13 @@ class EpisodeQuerySet(NearestMixin, ScopedByProject["Episode"]):
         """Episodes that a policy could have decided otherwise: neither a person nor the requester chose."""
         return self.filter(source=self.model.Source.LOCAL).exclude(strategy__in=["human", "explicit"])
 
+    def decided_at(self, instance: str | None) -> Self:
+        """Episodes of tasks that a policy of just this instance decided, or (None) one of the house."""
+        place = "decision_factors__policy__instance"
+        if instance is None:
+            return self.filter(Q(**{f"{place}__isnull": True}) | Q(**{place: None}))
+        return self.filter(**{place: instance})
+
     def with_lesson(self) -> Self:
         """Episodes with their task and what was said of them, in the same query."""
         return self.select_related("task", "judgement")
@@ -140,6 +147,22 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         """Judgements made or changed after the moment, oldest first."""
         return self.filter(updated_at__gt=moment).order_by("updated_at", "pk")
 
+    def until(self, moment: datetime) -> Self:
+        """Judgements as they stood at the moment and were not changed since."""
+        return self.filter(updated_at__lte=moment)
+
+    def of_trials(self) -> Self:
+        """Judgements of tasks that were sent somewhere, but for those that are taken back."""
+        return self.filter(episode__chosen_project__isnull=False).exclude(signal="withdrawn")
+
+    def unplaced(self) -> Self:
+        """Judgements of tasks that are there and were sent to a wrong place, while nobody knows the right one."""
+        return self.filter(right_project=None, episode__task__isnull=False)
+
+    def as_trials(self) -> models.QuerySet[Any, tuple[Any, ...]]:
+        """One tuple per judgement: the episode, where its task went and belonged, when it went, and who says so."""
+        return self.values_list("pk", "episode__chosen_project", "right_project", "episode__routed_at", "signal")
+
     def weighed_after(self, moment: datetime) -> Self:
         """Judgements whose vote was found right or wrong after the moment, oldest first."""
         return self.filter(weighed_at__gt=moment).order_by("weighed_at", "pk")
@@ -150,7 +173,7 @@ class JudgementQuerySet(models.QuerySet["EpisodeJudgement"]):
         kept = self.filter(episode__task__isnull=False).exclude(episode__task__instance__in=private)
         kept = kept.exclude(episode__chosen_instance__in=private)
         return kept.values(
-            "pk", "right_project", chosen=F("episode__chosen_project"), success=F("episode__outcome_success"),
+            "pk", "right_project", "signal", chosen=F("episode__chosen_project"),
             routed_at=F("episode__routed_at"), source=F("episode__source"),
             source_instance=F("episode__source_instance_id"), title=F("episode__task__title"),
             opening=Left("episode__task__description", LONGEST_TEXT), tags=F("episode__task__tags"),

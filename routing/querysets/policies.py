@@ -21,12 +21,16 @@ class PolicyQuerySet(models.QuerySet["Policy"]):
 class VersionQuerySet(models.QuerySet["PolicyVersion"]):
     """Versions of policies; chain the questions like filters."""
 
+    def at(self, instance: str | None) -> Self:
+        """Versions that belong to just this instance, by its id, or to the house if there is none."""
+        return self.filter(instance=instance)
+
     def in_force(self) -> Self:
-        """The version that decides, if there is one."""
+        """The versions that decide, one at most for the house and for each instance."""
         return self.filter(state=self.model.State.ACTIVE)
 
     def in_shadow(self) -> Self:
-        """The version that decides in silence, if there is one."""
+        """The versions that decide in silence, one at most for the house and for each instance."""
         return self.filter(state=self.model.State.SHADOW)
 
 

@@ -3,7 +3,8 @@
 from routing.strategies.advice import Advised, Counsel
 from routing.strategies.affinity import Affinity
 from routing.strategies.capability import Boost, Capability, Proven
-from routing.strategies.learned import Learned
+from routing.strategies.history import Fortune
+from routing.strategies.learned import Learned, Recollection
 from routing.strategies.load import Velocity, Workload
 from routing.strategies.patterns import Known, PatternBook, Patterns
 
@@ -13,11 +14,13 @@ __all__ = [
     "Boost",
     "Capability",
     "Counsel",
+    "Fortune",
     "Known",
     "Learned",
     "PatternBook",
     "Patterns",
     "Proven",
+    "Recollection",
     "Velocity",
     "Workload",
 ]

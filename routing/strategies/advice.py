@@ -5,20 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from routing.learning.bounds import CAUTION, lower_bound
 from routing.policy.types import Roster, Say, TaskView
 
 # Right and wrong answers that an adviser is credited with before it has any: the word of a new model settles a doubt
 # between two at the usual threshold, that of a new sage one among many.
 CREDIT = {"llm": (6.0, 2.0), "sage": (10.0, 2.0)}
-CAUTION = 0.84  # standard deviations below the mean: four of five times it does better than that
 SUREST = 0.99
 
 
 def accuracy_of(kind: str, *, right: int, wrong: int) -> float:
-    """Return the share of right answers that the adviser can be trusted with: a lower bound of a beta posterior."""
+    """Return the share of right answers that the adviser can be trusted with: four of five times it does better."""
     good, bad = CREDIT[kind][0] + right, CREDIT[kind][1] + wrong
-    mean = good / (good + bad)
-    return min(max(mean - CAUTION * math.sqrt(mean * (1 - mean) / (good + bad + 1)), 0.0), SUREST)
+    return min(lower_bound(good, good + bad, sureness=CAUTION), SUREST)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from routing.learning.bounds import log_odds, lower_bound, upper_bound
+from routing.learning.bounds import clear_odds, lower_bound, upper_bound
 from routing.policy.conditions import Seen
 from routing.policy.types import Roster, Say, TaskView
 
 SURE = math.log(9)  # a full match alone: nine to one
-MENTION = 0.45  # one word that a project describes itself with: better than even against one rival
+MENTION = 0.45  # what one word that a project describes itself with tells
 HIGHEST_LEVEL = 5
-EVEN = 0.5
 
 Proven = Mapping[str, Mapping[str, tuple[float, float]]]
 
@@ -51,7 +50,7 @@ class Capability:
             return " and ".join(parts) or None
 
         scores = 1 - (1 - fit) * (1 - told)
-        odds = SURE * fit - np.log1p(-told) * 2
+        odds = SURE * fit + _odds_of_words(told)
         for number, outcome in shown.items():
             odds[number] += outcome.shift
             scores[number] = outcome.adjusted(scores[number])
@@ -87,6 +86,17 @@ class Capability:
         return found
 
 
+def _odds_of_words(told: np.ndarray) -> np.ndarray:
+    """Return log-odds by which words leave a place the share that they tell, however many others there are.
+
+    Two words of one project settle a task in a house of five and of five hundred; one alone never does.
+    """
+    rivals = max(len(told) - 1, 1)
+    with np.errstate(divide="ignore"):
+        against_all = np.log(told / (1 - told) * rivals)
+    return np.asarray(np.maximum(against_all, -2 * np.log1p(-told)))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How often a candidate did well with a skill; counts are decayed by age."""
@@ -98,9 +108,7 @@ class Outcome:
     @property
     def shift(self) -> float:
         """Log-odds, for it or against it as far as is sure; 0 while it is open."""
-        low, high = lower_bound(self.right, self.all), upper_bound(self.right, self.all)
-        sure = low if low > EVEN else high if high < EVEN else EVEN
-        return float(np.clip(log_odds(sure), -SURE, SURE))
+        return float(np.clip(clear_odds(self.right, self.all), -SURE, SURE))
 
     @property
     def text(self) -> str:

@@ -1,11 +1,11 @@
 """What confirmed and corrected decisions teach."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from routing.learning.features import Reals
-from routing.learning.memory import Memory
+from routing.learning.memory import Memory, Prediction
 from routing.policy.pool import LearnedSay
 from routing.policy.types import Roster, TaskView
 
@@ -13,18 +13,32 @@ WORTH_SAYING = 0.05
 FLOOR = 1e-3  # shared by all candidates
 
 
-@dataclass(frozen=True)
-class Learned:
-    """Shares of the learned model over the candidates; a place it never saw keeps a small share, never zero.
+@dataclass
+class Recollection:
+    """What the memory says of one task, asked once for all factors of a decision.
 
     `meaning` is the task's vector, where the model has learned meanings.
     """
 
     memory: Memory
     meaning: Reals | None = None
+    _asked: dict[str, Prediction | None] = field(default_factory=dict)
+
+    def of(self, task: TaskView) -> Prediction | None:
+        """Return where tasks like it belong, or None while nothing is known."""
+        if task.text not in self._asked:
+            self._asked = {task.text: self.memory.predict(task.text, self.meaning)}
+        return self._asked[task.text]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Shares of the learned model over the candidates; a place it never saw keeps a small share, never zero."""
+
+    recollection: Recollection
 
     def weigh(self, task: TaskView, roster: Roster) -> LearnedSay | None:
-        seen = self.memory.predict(task.text, self.meaning)
+        seen = self.recollection.of(task)
         if seen is None:
             return None
         places = roster.places(tuple(seen.projects))

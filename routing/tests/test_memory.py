@@ -5,7 +5,7 @@ from routing.learning.memory import LONGEST_TAIL, Memory
 from routing.learning.model import Model
 from routing.learning.recall import Lesson
 from routing.policy.types import Candidate, TaskView, text_of
-from routing.strategies import Learned
+from routing.strategies import Learned, Recollection
 from routing.tests.factories import TOPICS, choose, policy, roster
 
 PLACES = roster(*TOPICS, "new")
@@ -30,7 +30,7 @@ def fitted():
 
 
 def decide(memory, title, places=PLACES, rules=None):
-    return choose(TaskView(title), places, rules, learned=[Learned(memory)])
+    return choose(TaskView(title), places, rules, learned=[Learned(Recollection(memory))])
 
 
 class TestAFreshMemory:
@@ -105,7 +105,7 @@ class TestAFittedMemory:
     def test_does_not_count_the_share_of_a_place_that_lacks_the_skill(self):
         places = roster(Candidate("web", capabilities={"css": 5}), Candidate("data", capabilities={"sql": 3}))
         task = TaskView("the login page is broken", required={"sql": 1})
-        choice = choose(task, places, learned=[Learned(fitted())])
+        choice = choose(task, places, learned=[Learned(Recollection(fitted()))])
         assert (choice.outcome, choice.best.project) == ("routed", "data")
         assert choice.evidence["elsewhere"] < 0.4
 

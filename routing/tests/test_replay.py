@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from routing.learning.history import History, Told, Trial
 from routing.learning.memory import Lesson, Memory
 from routing.models import Episode
 from routing.operations import assign_task, route_task
@@ -25,7 +26,10 @@ def decided(task, places, rules, workload=(), lessons=()):
         Lesson.of(episode=f"e{n}", text=text, project=project, reliability=1.0)
         for n, (text, project) in enumerate(lessons)
     )
-    dossier = Dossier(Knowledge(roster=places, policy=rules, memory=memory), dict(workload))
+    fared = History().learn(
+        Told(f"e{n}", Trial(project, went_well=n % 3 > 0, at=0.0)) for n, (_, project) in enumerate(lessons)
+    )
+    dossier = Dossier(Knowledge(roster=places, policy=rules, memory=memory, history=fared), dict(workload))
     choice, milliseconds = dossier.decide(task)
     return choice, json.loads(json.dumps(evidence_of(task, choice, dossier, milliseconds)))
 
@@ -116,6 +120,20 @@ class TestReplayingARecord:
         _, record = decided(TaskView("login", "as it was"), roster("alpha"), policy())
         assert as_seen(record, "as it was").description == "as it was"
         assert as_seen(record, "changed since") is None
+
+    def test_takes_nobody_for_a_candidate_who_was_removed_among_many(self):
+        gone = [Candidate(f"a{n:03}", inactive="is inactive") for n in range(90)]
+        own = policy(votes_for("a080", when={"keyword": "login"}), votes_for("beta", when={"keyword": "login"}))
+        choice, record = decided(TaskView("login"), roster(*gone, "beta"), own)
+        assert told(replay(record, own))[:4] == told(choice)[:4] == ("routed", "beta", None, "rules")
+
+    def test_gives_a_place_that_was_forbidden_what_was_learned_of_it(self):
+        before, after = policy(votes_for("alpha", when={"keyword": "login"}, forbid=True)), policy(history=0)
+        places, task, lessons = roster("alpha", "beta"), TaskView("login"), [("login", "alpha")]
+        _, record = decided(task, places, before, lessons=lessons)
+        live, _ = decided(task, places, after, lessons=lessons)
+        assert told(replay(record, after, task))[:2] == told(live)[:2] == ("routed", "alpha")
+        assert replay(record, after, task).confidence == pytest.approx(live.confidence, abs=2e-3)
 
     def test_leaves_as_it_was_what_the_requester_decided(self):
         choice, record = decided(TaskView("x", project="beta"), roster("alpha", "beta"), policy())

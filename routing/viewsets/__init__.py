@@ -41,6 +41,9 @@ class DecisionViewSet(ReadViewSet):
     orderings: ClassVar = {"decided_at": "decided_at", "confidence": "confidence"}
     default_ordering = "-decided_at"
 
+    def told(self, row: Decision) -> Decision:
+        return operations.told_decision(decision=row, among=self.principal.projects or None)
+
     @extend_schema(
         parameters=[OpenApiParameter("by", str, enum=list(GROUPS))],
         responses={200: {"type": "object", "properties": {"results": {"type": "array", "items": {"type": "object"}}}}},
@@ -67,6 +70,9 @@ class EpisodeViewSet(ReadViewSet):
     filterset_class = EpisodeFilter
     orderings: ClassVar = {"routed_at": "routed_at", "confidence": "confidence"}
     default_ordering = "-routed_at"
+
+    def told(self, row: Episode) -> Episode:
+        return operations.told_episode(episode=row, among=self.principal.projects or None)
 
 
 class PatternViewSet(OperatedViewSet):

@@ -38,7 +38,7 @@ OBJECT = {200: {"type": "object"}}
 
 
 class PolicyViewSet(OperatedViewSet):
-    """What operators wrote down about routing: lines of versions, one version in force."""
+    """What operators wrote down about routing: lines of versions, one in force in the house and at each instance."""
 
     queryset = Policy.objects.all()
     serializer_class = PolicySerializer
@@ -88,11 +88,12 @@ class PolicyViewSet(OperatedViewSet):
     @extend_schema(parameters=[OpenApiParameter("against", int)], responses=OBJECT)
     @action(detail=True, url_path=f"{NUMBER}/diff")
     def diff(self, request: Request, pk: str, number: str) -> Response:
-        """Show what a version changes: in the version in force, or in the one of this policy that `against` names."""
+        """Show what a version changes: in the one in force at its place, or in that of its policy `against` names."""
         version, against = self._version(number), request.query_params.get("against")
         if against is not None and not (against.isdecimal() and against.isascii() and len(against) < 10):
             raise ValidationError({"against": ["Send the number of a version."]})
-        other = PolicyVersion.objects.in_force().first() if against is None else self._version(against)
+        active = PolicyVersion.objects.in_force().at(version.instance_id)
+        other = active.first() if against is None else self._version(against)
         changes = operations.compare_versions(version=version, other=other)
         return Response({"version_id": version.pk, "against_id": other.pk if other else None, **changes})
 
@@ -156,7 +157,7 @@ class PolicyViewSet(OperatedViewSet):
 
         :raises NotFound: if there is none of this number
         """
-        rows = PolicyVersion.objects.select_related("policy")
+        rows = PolicyVersion.objects.select_related("policy", "instance")
         version = rows.filter(policy=self.get_object(), number=int(number)).first()
         if version is None:
             raise NotFound(f"This policy has no version {number}.")

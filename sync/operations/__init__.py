@@ -15,9 +15,9 @@ from sync.operations.asking import (
 )
 from sync.operations.mappings import change_mapping, create_mapping, delete_mapping
 from sync.operations.mirroring import CONSUMER, Rebuilt, mirror_waiting, rebuild_graph, refresh_tags
-from sync.operations.reading import SUBJECTS, read_nodes
+from sync.operations.reading import SUBJECTS
 from sync.operations.reconciling import Comparison, compare_graph, reconcile_graph
-from sync.operations.watching import graph_lag, graph_status, last_check
+from sync.operations.watching import graph_lag, graph_status, last_check, missing_constraints
 
 __all__ = [
     "CONSUMER",
@@ -38,9 +38,9 @@ __all__ = [
     "last_check",
     "lineage_of",
     "mirror_waiting",
+    "missing_constraints",
     "path_to_root",
     "patterns_to",
-    "read_nodes",
     "rebuild_graph",
     "reconcile_graph",
     "refresh_tags",

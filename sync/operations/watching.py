@@ -53,6 +53,14 @@ def _told_by_graph() -> dict[str, Any]:
         return {"answers": False, "problem": error.message, "missing_constraints": None, "graph": None}
 
 
+def missing_constraints() -> list[str]:
+    """Ask the graph which of its constraints are not there.
+
+    :raises GraphUnavailable: if it does not answer
+    """
+    return get_mirror().missing_constraints()
+
+
 def last_check() -> GraphCheck | None:
     """Return how the graph compared with the rows the last time."""
     return GraphCheck.objects.latest_first().first() if settings.NEO4J_URL else None

@@ -14,11 +14,12 @@ SCHEMES = ("sqlite", "postgresql", "postgres", "pgsql")
 
 # What a process may ask of PostgreSQL, by its role (reliability.md C7). A command may take its time, but none waits
 # for a lock: everybody who comes after a migration that waits would wait behind it.
-WEB, WORKER, COMMAND = ROLES = ("web", "worker", "command")
+WEB, WORKER, STREAM, COMMAND = ROLES = ("web", "worker", "stream", "command")
 LOCKS = {"lock_timeout": "3s"}
 TIMEOUTS: dict[str, dict[str, str]] = {
     WEB: {**LOCKS, "statement_timeout": "5s", "idle_in_transaction_session_timeout": "15s"},
     WORKER: {**LOCKS, "statement_timeout": "60s", "idle_in_transaction_session_timeout": "15s"},
+    STREAM: {**LOCKS, "statement_timeout": "5s", "idle_in_transaction_session_timeout": "15s"},
     COMMAND: LOCKS,
 }
 VECTORS = {  # measured: ADR 0014
@@ -35,7 +36,7 @@ RECONNECTS_FOR = 2  # seconds; then the next request tries anew, instead of a po
 
 
 def database_from_url(url: str, *, role: str, pool_size: int, max_overflow: int) -> dict[str, Any]:
-    """Return Django's `DATABASES` entry; only the web has a pool, and with `pool_size` 0 not even that.
+    """Return Django's `DATABASES` entry; only web and stream have a pool, and with `pool_size` 0 not even they.
 
     SQLite begins every transaction IMMEDIATE: the write lock that stands in for `select_for_update`
     (reliability.md M13: 0 "database is locked" in 8 processes). On PostgreSQL the role sets the timeouts;
@@ -51,10 +52,10 @@ def database_from_url(url: str, *, role: str, pool_size: int, max_overflow: int)
     options.setdefault("application_name", f"hopper {role}")  # in pg_stat_activity
     threshold = options.get("prepare_threshold", PREPARED_BY_ITSELF)
     options["prepare_threshold"] = None if threshold == "none" else threshold
-    has_pool = role == WEB and pool_size > 0
+    has_pool = role in (WEB, STREAM) and pool_size > 0
     if has_pool:  # not in workers: a pool does not survive their fork, and Celery closes it after each job
-        options["pool"] = _pool(pool_size, pool_size + max_overflow)
-    kept = 0 if has_pool else LONGEST_CONNECTION  # a pool keeps connections itself
+        options["pool"] = _pool(pool_size, pool_size + max_overflow) if role == WEB else _pool(1, pool_size)
+    kept = 0 if has_pool or role == STREAM else LONGEST_CONNECTION  # a pool keeps connections itself
     return {**config, "OPTIONS": options, "CONN_MAX_AGE": kept, "CONN_HEALTH_CHECKS": True}
 
 

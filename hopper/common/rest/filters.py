@@ -22,7 +22,8 @@ class StrictFilterBackend(filters.DjangoFilterBackend):
     def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
         filterset_class = self.get_filterset_class(view, queryset)
         filters_here = set(filterset_class.base_filters) if filterset_class else set()
-        known = {*view.pagination_class.parameters, "search", *getattr(view, "parameters", ()), *filters_here}
+        searched = {"search"} if SearchBackend in view.filter_backends else set()
+        known = {*view.pagination_class.parameters, *searched, *getattr(view, "parameters", ()), *filters_here}
         asked = set(request.query_params)
         if unknown := sorted(asked - known):
             raise ValidationError(

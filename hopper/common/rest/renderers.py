@@ -16,3 +16,10 @@ class FastJSONRenderer(BaseRenderer):
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         return b"" if data is None else self._encoder.encode(data)
+
+
+class EventStreamRenderer(FastJSONRenderer):
+    """For whoever asks for a stream: what is not one, a refusal, is JSON."""
+
+    media_type = "text/event-stream"
+    format = "stream"

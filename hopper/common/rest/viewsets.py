@@ -49,12 +49,16 @@ class ScopedViewSet(SafeWrites):
     def pages(self, rows: QuerySet) -> Response:
         """Answer with one page of the rows."""
         shown = self.list_serializer_class or self.serializer_class
-        return self.get_paginated_response(shown.show_all(self.paginate_queryset(rows) or ()))
+        return self.get_paginated_response(shown.show_all(map(self.told, self.paginate_queryset(rows) or ())))
 
     def shown(self, row: Any) -> dict[str, Any]:
         """Return the row as a client sees it."""
-        found: dict[str, Any] = self.serializer_class.show(row)
+        found: dict[str, Any] = self.serializer_class.show(self.told(row))
         return found
+
+    def told(self, row: Any) -> Any:
+        """Return the row with so much of it as the principal may be told; it is not to be saved."""
+        return row
 
     def get_serializer_class(self) -> type[BaseSerializer]:
         if self.action == "list" and self.list_serializer_class:

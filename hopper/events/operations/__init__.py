@@ -2,6 +2,7 @@
 
 from hopper.events.operations.carrying import DeliveryFailed, drain
 from hopper.events.operations.deliveries import NotDead, purge_deliveries, retry_delivery, schedule
+from hopper.events.operations.positions import end_of_log, stamp_positions
 from hopper.events.operations.rows import (
     HOPPER,
     StillInUse,
@@ -27,6 +28,7 @@ __all__ = [
     "create_row",
     "delete_row",
     "drain",
+    "end_of_log",
     "lock_row",
     "purge_deliveries",
     "record_event",
@@ -34,5 +36,6 @@ __all__ = [
     "retry_delivery",
     "save_row",
     "schedule",
+    "stamp_positions",
     "traffic",
 ]

@@ -1,4 +1,4 @@
-"""Serve the admin and the API, with the relay beside it where no broker is configured."""
+"""Serve the admin, the API and the live stream, with the relay beside them where no broker is configured."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ STOP_AFTER = 15
 
 
 class Command(BaseCommand):
-    """Run gunicorn, and `manage.py relay` for what Celery beat would do."""
+    """Run gunicorn, `manage.py stream` at the next port, and `manage.py relay` for what Celery beat would do."""
 
     help = __doc__
 
@@ -31,9 +31,9 @@ class Command(BaseCommand):
             sys.executable, "-m", "gunicorn", "hopper.wsgi", "--bind", f"{options['host']}:{options['port']}",
             "--workers", str(options["workers"]), "--threads", "4", "--no-control-socket", "--log-level", "warning",
         ]  # fmt: skip
-        relay = [sys.executable, str(settings.BASE_DIR / "manage.py"), "relay"]
-        commands = [web] if settings.REDIS_URL else [web, relay]
-        _run_together(commands)
+        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+        stream = [*manage, "stream", "--host", options["host"], "--port", str(options["port"] + 1)]
+        _run_together([web, stream] if settings.REDIS_URL else [web, stream, [*manage, "relay"]])
 
 
 def _run_together(commands: list[list[str]]) -> None:

@@ -7,9 +7,8 @@ from django.db import Error as DatabaseError
 
 from hopper.common.errors import HopperError
 from hopper.management.diagnosis.finding import Finding
-from sync.graph import get_mirror
 from sync.models import GraphCheck
-from sync.operations import graph_lag, last_check
+from sync.operations import graph_lag, last_check, missing_constraints
 
 LATE = 60  # seconds
 GIVEN_UP = "/admin/events/delivery/?status__exact=dead"
@@ -21,7 +20,7 @@ def examine_graph(database: Finding) -> Iterator[Finding]:
         yield Finding("Neo4j", "off", "NEO4J_URL is not set: the graph is asked of the database")
         return
     try:
-        missing = get_mirror().missing_constraints()
+        missing = missing_constraints()
         yield Finding("Neo4j", "ok", f"answers at {settings.NEO4J_URL}")
         yield _constraints(missing)
     except HopperError as error:
