@@ -1,5 +1,5 @@
 # Every target installs what it needs into .venv once, and is quick the second time.
-# Variables: DATA=file (demo), DB=postgres (demo, test), PORT=8000 (demo, run), NAME=routing (bench).
+# Variables: DATA=file (demo), DB=postgres (demo, test), PORT=8000 (demo, run, stream), NAME=routing (bench).
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -24,10 +24,10 @@ URL = sqlite:///$(HERE)/var/$(1).db
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers run worker beat relay lint schema check bench redis neo4j clean
+.PHONY: help demo test servers run worker beat relay stream lint schema check bench redis neo4j clean
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Hopper needs Python 3.11 or newer: make PYTHON=python3.12 …") if sys.version_info < (3, 11) else None'
@@ -57,7 +57,7 @@ servers: .venv/.dev ## the tests that need Chromium or Redis, or start processes
 	@mkdir -p var
 	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist loadfile -m "$(SERVERS)" $(ARGS)
 
-run: $(RUNTIME) ## serve admin and API, and what Celery beat would do where there is no broker
+run: $(RUNTIME) ## serve admin, API and live stream, and what Celery beat would do where there is no broker
 	@$(MANAGE) check && $(MANAGE) serve --port $(PORT)
 
 worker: .venv/.runtime ## a Celery worker
@@ -70,6 +70,9 @@ beat: .venv/.runtime ## the Celery schedule
 relay: .venv/.runtime ## the schedule in one process, without a broker
 	@$(MANAGE) check && $(MANAGE) relay
 
+stream: .venv/.runtime ## the live stream of events, at PORT + 1
+	@$(MANAGE) check && $(MANAGE) stream --port $$(($(PORT) + 1))
+
 lint: .venv/.dev ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -81,7 +84,7 @@ check: lint schema ## lint, types, architecture, schema
 	@$(RUN) -m pytest -q $(addprefix hopper/tests/test_,architecture.py code_rules.py model_rules.py doors.py migrations.py docs.py)
 	@$(MANAGE) makemigrations --check --dry-run
 
-bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, tree or quality
+bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, events, tree, graph or quality
 	@$(RUN) -m bench.$(NAME) $(ARGS)
 
 redis: ## a Redis for development, if redis-server is installed

@@ -68,13 +68,14 @@ def reap_in_time(**signal: Any) -> None:
 
 @app.on_after_configure.connect
 def mirror_if_configured(**signal: Any) -> None:
-    """Mirror every two seconds, or every GRAPH_SYNC_INTERVAL; without a graph nothing is scheduled for it."""
-    if settings.NEO4J_URL:
-        app.conf.beat_schedule |= mirroring()
+    """Follow the settings, which cannot be read before."""
+    app.conf.beat_schedule |= mirroring()
 
 
 def mirroring() -> dict[str, Any]:
-    """Return what is done for the graph by the clock."""
+    """Return what is done for the graph by the clock: nothing without one."""
+    if not settings.NEO4J_URL:
+        return {}
     pause = 2 if settings.GRAPH_SYNC_ON_WRITE else settings.GRAPH_SYNC_INTERVAL
     return {
         MIRRORING: every(timedelta(seconds=pause), "sync.mirror_waiting"),

@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from hopper.common.db import embedded
 from hopper.common.db.options import COMMAND, ROLES, SCHEMES, WORKER, database_from_url
 from hopper.common.env import TolerantEnv
+from sync.kinds import GRAPH_EVENTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -100,6 +101,7 @@ INSTALLED_APPS = [
     "hopper",
 ]
 MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -109,6 +111,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "hopper.common.outages.OutagePages",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "hopper.urls"
 WSGI_APPLICATION = "hopper.wsgi.application"
@@ -166,6 +169,8 @@ NEO4J_URL = env.url("NEO4J_URL", default="", schemes=("neo4j", "neo4j+s", "neo4j
 NEO4J_USERNAME = env.text("NEO4J_USERNAME", default="neo4j")
 NEO4J_PASSWORD = env.text("NEO4J_PASSWORD")
 READINESS = ["health_check.Database"]
+# What /metrics asks at each scrape, beside what the web processes counted: functions that yield Prometheus metrics.
+METRICS = ["hopper.events.metrics.deliveries", "sync.metrics.graph"]
 
 # -- work in the background ---------------------------------------------------------------------------------
 
@@ -227,24 +232,9 @@ CONSUMERS = {
 # wanting each "event", in order.
 CARRIES: dict[str, str] = {}
 
-# Which job a worker is woken for when there is news for a consumer; without Redis the relay finds it within two seconds.
+# Which job a worker is woken for when there is news for a consumer; without Redis the relay finds it in two seconds.
 WAKES = {"embedding": "routing.embed_waiting"}
 
-# Every kind of event that changes what the graph shows (docs/graph.md); a test holds it complete.
-GRAPH_EVENTS = (
-    *(f"instance.{what}" for what in ("created", "changed", "started", "paused", "resumed", "closing", "terminated",
-                                      "deleted")),
-    *(f"project.{what}" for what in ("registered", "changed", "deleted")),
-    *(f"pattern.{what}" for what in ("created", "changed", "deleted")),
-    *(f"delegation.{what}" for what in ("created", "accepted", "rejected", "completed", "cancelled", "expired")),
-    *(f"task.{what}" for what in (
-        "submitted", "stored", "imported", "changed", "routed", "review_requested", "returned", "retried", "moved",
-        "decomposed", "escalated", "claimed", "started", "released", "lease_expired", "blocked", "unblocked",
-        "completed", "failed", "cancelled", "dependency_added", "dependency_removed", "dependencies_changed",
-        "delegation_removed", "deleted",
-    )),
-)  # fmt: skip
-# Mirrored as soon as it is committed, or every so many seconds; without NEO4J_URL not at all.
 GRAPH_SYNC_ON_WRITE = env.flag("GRAPH_SYNC_ON_WRITE", default=True)
 GRAPH_SYNC_INTERVAL = env.whole("GRAPH_SYNC_INTERVAL", default=300, minimum=1)
 if NEO4J_URL:

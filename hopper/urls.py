@@ -8,10 +8,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from feedback.pages import confidence, missing_tags, review_queue, settle_advice, settle_duplicate, statistics
 from hopper.api import router
+from hopper.api.metrics import MetricsViewSet
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
 from routing.pages import policy_export, policy_import, policy_trial
+from sync.pages import what_hangs, what_stops
 from tasks.pages import about_to_breach, end_instances
 
 urlpatterns = [
@@ -27,6 +29,8 @@ urlpatterns = [
     path("admin/policies/<str:key>/export/", admin.site.admin_view(policy_export), name="policy-export"),
     path("admin/duplicate/<str:key>/", admin.site.admin_view(settle_duplicate), name="settle-duplicate"),
     path("admin/advice/<str:key>/", admin.site.admin_view(settle_advice), name="settle-advice"),
+    path("admin/away/<str:key>/", admin.site.admin_view(what_stops), name="what-stops"),
+    path("admin/hanging/<str:key>/", admin.site.admin_view(what_hangs), name="what-hangs"),
     path("admin/", admin.site.urls),
     re_path(
         r"^api/v1/review/(?P<pk>[^/]+)/?$",
@@ -41,6 +45,7 @@ urlpatterns = [
         name="docs",
     ),
     re_path(r"^api/", not_found),
+    path("metrics", MetricsViewSet.as_view({"get": "list"}, schema=None), name="metrics"),
     path("healthz", Health.as_view(checks=[]), name="healthz"),
     path("readyz", Health.as_view(checks=settings.READINESS), name="readyz"),
 ]

@@ -8,7 +8,7 @@ from unfold.decorators import display
 
 from hopper.common.admin import OperatedAdmin, ReadOnlyAdmin, percent
 from hopper.common.rest.principals import Principal
-from hopper.events.models import Event
+from hopper.events.timeline import latest_around
 from tasks import operations
 from tasks.models import Task, TaskClaim, TaskDependency, TaskEscalation
 
@@ -92,8 +92,8 @@ class TaskAdmin(OperatedAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> Any:
         task = kwargs.get("obj")
-        timeline = Event.objects.about(task) if task else ()
-        return super().render_change_form(request, {**context, "timeline": timeline}, **kwargs)
+        timeline, earlier = latest_around(task) if task else ((), 0)
+        return super().render_change_form(request, {**context, "timeline": timeline, "earlier": earlier}, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"source": Task.Source.ADMIN, **super().get_changeform_initial_data(request)}

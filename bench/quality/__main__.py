@@ -16,7 +16,7 @@ SHOTS = (1, 5, 10, 50, None)
 STREAMED = 5000
 WRONG = 0.1
 MOVED = 4  # places whose tasks go to one another after the reorganisation
-QUICK = {"shots": (1, 10), "asked": 100, "streamed": 120, "labels": 16, "seconds": 45}
+QUICK = {"shots": (1, 10), "asked": 60, "streamed": 80, "labels": 8, "seconds": 40}
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def _options() -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield a row of the table for every run; a quick one starts none after 45 s."""
+    """Yield a row of the table for every run; a quick one starts none after 40 s."""
     begun = time.monotonic()
     views = [options.view] if options.view else ["words", *(["both"] if options.model.is_dir() else [])]
     for view in views:

@@ -49,12 +49,13 @@ def read(path: Path, *, split: str) -> Data:
 
 
 def few(rows: Sequence[Row], shots: int | None, chance: random.Random) -> list[Row]:
-    """Return that many rows of each label, or all, in an order by chance."""
-    by_label: dict[str | None, list[Row]] = defaultdict(list)
-    for row in chance.sample(rows, len(rows)):
-        by_label[row.label].append(row)
-    chosen = [row for same in by_label.values() for row in same[:shots]]
-    return chance.sample(chosen, len(chosen))
+    """Return that many rows of each label by chance, or all, in the order of the file: as time goes."""
+    if shots is None:
+        return list(rows)
+    by_label: dict[str | None, list[int]] = defaultdict(list)
+    for number in chance.sample(range(len(rows)), len(rows)):
+        by_label[rows[number].label].append(number)
+    return [rows[number] for number in sorted(n for same in by_label.values() for n in same[:shots])]
 
 
 def some(rows: Sequence[Row], limit: int | None, chance: random.Random) -> list[Row]:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils import timezone
 
+from hopper.events.models import Delivery, Outage
 from projects.models import Project
 from routing import operations as routing
 from routing.models import Decision
@@ -29,7 +30,14 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     )
     recent = Decision.objects.recent().select_related("task", "project")[:10]
     figures = {"counts": counts, "recent": recent, "health": routing.health(), "by_project": _by_project()}
-    return context | {"title": "Dashboard", **figures}
+    return context | {"title": "Dashboard", **figures, "news": _news(request)}
+
+
+def _news(request: HttpRequest) -> dict[str, Any]:
+    """Return what keeps news from its consumers: deliveries that were given up, and who is away."""
+    if not request.user.has_perm("events.view_delivery"):
+        return {}
+    return {"dead": Delivery.objects.dead().count(), "away": Outage.objects.order_by("consumer")}
 
 
 def _by_project() -> list[Any]:
@@ -48,6 +56,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Escalations", "stairs", "admin:tasks_taskescalation_changelist"),
             ("Delegations", "call_split", "admin:routing_delegation_changelist"),
             ("External mappings", "link", "admin:sync_externalmapping_changelist"),
+            ("Graph checks", "hub", "admin:sync_graphcheck_changelist"),
         ),
         _group("Places", ("Instances", "lan", "admin:instances_instance_changelist"),
                ("Projects", "folder", "admin:projects_project_changelist")),

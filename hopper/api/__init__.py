@@ -9,12 +9,13 @@ from hopper.api.consolidation import (
     RememberedAntiPatterns,
     RememberedPatterns,
 )
+from hopper.api.graph import GraphViewSet
 from hopper.api.instances import ComposedInstanceViewSet
 from hopper.api.memory import MemoryViewSet
 from hopper.api.review import ReviewViewSet, SuggestionViewSet
 from hopper.api.system import SystemViewSet
 from hopper.api.tasks import ComposedTaskViewSet
-from hopper.events.viewsets import EventViewSet
+from hopper.events.viewsets import DeliveryViewSet, EventViewSet
 from projects.viewsets import ProjectViewSet
 from routing.viewsets import (
     DecisionViewSet,
@@ -52,5 +53,7 @@ router.register("memory/anti-patterns", RememberedAntiPatterns, basename="memory
 router.register("memory/stats", ProjectMemory, basename="memory-stats")
 router.register("memory/consolidate", ConsolidationViewSet, basename="consolidation")
 router.register("memory", MemoryViewSet, basename="memory")
+router.register("graph", GraphViewSet, basename="graph")
 router.register("events", EventViewSet, basename="event")
+router.register("deliveries", DeliveryViewSet, basename="delivery")
 router.register("system", SystemViewSet, basename="system")

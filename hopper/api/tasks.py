@@ -20,10 +20,12 @@ from hopper.api.meaning import DuplicateSerializer
 from hopper.api.places import named_place, projects_seen_by
 from hopper.common.models import Role
 from hopper.common.rest import idempotency
+from hopper.common.rest.pagination import OldestFirst
 from hopper.common.rest.principals import Principal
 from hopper.common.rest.viewsets import ScopedViewSet
 from hopper.events.models import Event
-from hopper.events.serializers import EventSerializer
+from hopper.events.serializers import EventSerializer, TimelineSerializer
+from hopper.events.timeline import spaced
 from routing import operations as routing
 from routing.models import Decision
 from routing.serializers import DecisionInput, DecisionSerializer, ExplanationSerializer
@@ -153,11 +155,14 @@ class ComposedTaskViewSet(ToldTasks, DelegatedTaskViewSet):
             raise ValidationError({"wait": ["Leave it out, or the Idempotency-Key: such a POST waits for nobody."]})
         return int(text)
 
-    @extend_schema(responses=EventSerializer(many=True))
-    @action(detail=True)
+    @extend_schema(responses=TimelineSerializer(many=True), filters=False)
+    @action(detail=True, pagination_class=OldestFirst)
     def timeline(self, request: Request, pk: str) -> Response:
-        """List everything that happened to the task, oldest first."""
-        return Response({"results": EventSerializer.show_all(Event.objects.about(self.get_object()))})
+        """List everything that happened to the task and to what belongs to it, oldest first, in words too."""
+        told = Event.objects.around(self.get_object())
+        rows = self.paginate_queryset(told) or []
+        before = told.filter(id__lt=rows[0].pk).last() if rows else None
+        return self.get_paginated_response(TimelineSerializer.show_all(spaced(rows, before=before)))
 
     # -- decision
 

@@ -42,3 +42,17 @@ def check_duration(value: object) -> None:
     if not isinstance(value, str):
         raise ValidationError("A duration is a text like PT4H or 4h 30m.")
     read_duration(value)
+
+
+def in_words(span: timedelta) -> str:
+    """Return the span in its two largest units, like 2 d 3 h, 1 min 5 s or 0.4 s; nothing if it is none."""
+    seconds = span.total_seconds()
+    if seconds < 10:
+        return f"{seconds:.1f} s" if seconds >= 0.05 else ""
+    found: list[str] = []
+    rest = int(seconds)
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or found:
+            found.append(f"{count} {unit}" if count else "")
+    return " ".join(filter(None, found[:2]))

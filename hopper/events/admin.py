@@ -7,17 +7,19 @@ from django.apps import apps
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
+from django.urls import NoReverseMatch
+from django.utils.text import Truncator
 from unfold.decorators import display
 
 from hopper.common.admin import ReadOnlyAdmin, link_to, link_to_key
-from hopper.events.models import Delivery, Event
+from hopper.events.models import Delivery, Event, Outage
 from hopper.events.operations import NotDead, retry_delivery
 
-WAITING = "will be tried again within seconds."
+WAITING = "will be tried again."
 OVERTAKEN = "settled: newer news of the same row is on its way, and brings it as it is now."
 NOT_DEAD = "left alone: only what was given up can be tried again."
 TRIED_AGAIN = {WAITING: messages.SUCCESS, OVERTAKEN: messages.SUCCESS, NOT_DEAD: messages.WARNING}
+SHOWN = 140
 COLOURS = {"pending": "info", "leased": "primary", "done": "success", "dead": "danger"}
 
 
@@ -52,8 +54,9 @@ class EventAdmin(ReadOnlyAdmin):
 class DeliveryAdmin(ReadOnlyAdmin):
     """News on its way; what was given up can be tried again."""
 
-    list_display = ["created_at", "consumer", "subject", "version", "state", "attempts", "last_error"]
-    list_filter = ["consumer", "status"]
+    list_display = ["consumer", "subject", "version", "state", "attempts", "why", "created_at"]
+    list_filter = ["status", "consumer"]
+    list_before_template = "admin/events/outages.html"
     search_fields = ["aggregate_id", "last_error"]
     ordering = ["-id"]
     actions = ["try_again"]
@@ -62,11 +65,25 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Whoever may change deliveries may let one be tried again, and nothing else."""
         return request.user.has_perm("events.change_delivery")
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Say above the list whose other side is away."""
+        away = {"away": Outage.objects.order_by("consumer")}
+        return super().changelist_view(request, {**(extra_context or {}), **away})
+
+    @display(description="Last error")
+    def why(self, delivery: Delivery) -> str | None:
+        """The beginning of what went wrong last; its own page has all of it."""
+        return delivery.last_error and Truncator(delivery.last_error).chars(SHOWN)
+
     @display(description="About")
-    def subject(self, delivery: Delivery) -> SafeString:
-        """The row, by kind and key."""
+    def subject(self, delivery: Delivery) -> str:
+        """The row, by kind and key, and its page if it has one."""
         kind, key = delivery.aggregate_type, delivery.aggregate_id
-        return link_to_key(kind, key, f"{kind.partition('.')[2]} {key}")
+        text = f"{kind.partition('.')[2]} {key}"
+        try:
+            return link_to_key(kind, key, text)
+        except NoReverseMatch:
+            return text
 
     @display(description="Status", ordering="status", label=COLOURS)
     def state(self, delivery: Delivery) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 from django_filters import rest_framework as filters
 
 from hopper.common.rest.filters import MomentFilter, StrictFilterSet
-from hopper.events.models import Event
+from hopper.events.models import Delivery, Event
 
 
 class StreamFilter(StrictFilterSet):
@@ -19,3 +19,13 @@ class EventFilter(StreamFilter):
 
     occurred_after = MomentFilter(field_name="occurred_at", lookup_expr="gte")
     occurred_before = MomentFilter(field_name="occurred_at", lookup_expr="lt")
+
+
+class DeliveryFilter(StrictFilterSet):
+    """What deliveries can be narrowed by; `state` is their status."""
+
+    state = filters.ChoiceFilter(field_name="status", choices=Delivery.Status.choices)
+
+    class Meta:
+        model = Delivery
+        fields = ["consumer", "aggregate_type", "aggregate_id"]

@@ -50,7 +50,7 @@ BREACHES = [
     ("rooms", "hopper/events/models/event.py", "hopper.events.operations"),
     ("thinking", "routing/policy/matching.py", "hopper.common.models"),
     ("thinking", "routing/learning/model.py", "tasks.models"),
-    ("neo4j", "sync/operations.py", "neo4j"),
+    ("neo4j", "sync/operations/mirroring.py", "neo4j"),
     ("openai", "routing/strategies/learned.py", "openai"),
     ("fitting", "routing/learning/memory.py", "sklearn"),
     ("fitting", "routing/operations/loading.py", "scipy"),

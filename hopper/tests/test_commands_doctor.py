@@ -2,10 +2,12 @@
 
 import json
 import socket
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 
 from hopper.common.db.info import database_kind
 from hopper.common.env import BadSetting
@@ -18,6 +20,7 @@ from instances.tests.factories import InstanceFactory
 from routing.operations import embed_waiting, route_task
 from routing.tests.embedders import configured_openai
 from routing.tests.openai_stub import OpenAIStub, serving
+from sync.graph.neo4j.driver import run
 from tasks.models import Task, TaskDependency
 from tasks.operations import submit_task
 from tasks.tests.factories import TaskFactory
@@ -174,16 +177,32 @@ class TestDoctorOnServers:
 
         assert examine()["Redis"].state == "problem"
 
-    def test_finds_neo4j_up(self, settings, listener):
-        settings.NEO4J_URL = f"bolt://{listener}"
-
-        assert examine()["Neo4j"].state == "ok"
-
     @pytest.mark.parametrize("url", [f"bolt://{NOBODY_LISTENS}", "bolt://127.0.0.1:nothing"])
     def test_finds_neo4j_down(self, settings, url):
         settings.NEO4J_URL = url
 
         assert examine()["Neo4j"].state == "problem"
+
+    def test_finds_that_something_else_answers_for_neo4j(self, settings, listener):
+        settings.NEO4J_URL = f"bolt://{listener}"
+
+        assert examine()["Neo4j"].state == "problem"
+
+    @pytest.mark.neo4j
+    def test_finds_neo4j_up_and_what_it_lacks(self, settings, neo4j_url):
+        settings.NEO4J_URL = neo4j_url
+        run("DROP CONSTRAINT hopper_task IF EXISTS")
+        Delivery.objects.create(
+            consumer="graph", carries="state", aggregate_type="tasks.task", aggregate_id="t", version=1,
+            created_at=timezone.now() - timedelta(minutes=5),
+        )  # fmt: skip
+
+        found = examine()
+
+        names = ("Neo4j", "graph check", "graph constraints", "graph lag")
+        assert [found[name].state for name in names] == ["ok", "ok", "warning", "warning"]
+        assert found["graph constraints"].fix == "python manage.py graph rebuild"
+        assert found["graph lag"].detail == "1 deliveries wait, the oldest for 300 s"
 
 
 @pytest.mark.django_db
@@ -251,6 +270,14 @@ class TestDoctorOnMeaning:
         assert (found.state, found.detail) == ("warning", "0 wait, 1 were given up")
         page = admin_client.get(found.fix.split()[1])
         assert page.context["cl"].result_count == 1
+
+    def test_names_a_consumer_that_is_away(self, settings):
+        settings.EMBEDDINGS_PROVIDER = "of nobody"
+        submit_task(title="Draw a map", actor="ada")
+        assert "consumer embedding" not in examine()
+        embed_waiting()
+        found = examine()["consumer embedding"]
+        assert (found.state, found.detail.partition("UTC: ")[2][:30]) == ("warning", "EMBEDDINGS_PROVIDER=of nobody:")
 
 
 @pytest.mark.processes

@@ -85,7 +85,7 @@ class TestTheExampleOfAnEnvironment:
 
 class TestCompose:
     def test_has_the_services_that_hopper_needs(self):
-        assert set(SERVICES) == {"web", "worker", "beat", "postgres", "redis", "neo4j"}
+        assert set(SERVICES) == {"web", "stream", "worker", "beat", "postgres", "redis", "neo4j"}
 
     @pytest.mark.parametrize("name", SERVICES)
     def test_checks_the_health_of(self, name):
@@ -109,7 +109,7 @@ class TestCompose:
         assert {name for name, _ in secrets} == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "NEO4J_PASSWORD", "SECRET_KEY"}
         assert [name for name, refuses in secrets if not refuses] == []
 
-    @pytest.mark.parametrize("name", ["web", "worker", "beat"])
+    @pytest.mark.parametrize("name", ["web", "stream", "worker", "beat"])
     def test_gives_only_variables_that_settings_read_to(self, name):
         assert {variable for variable, _ in environment(SERVICES[name])} <= set(variables_of_settings())
 
@@ -119,10 +119,10 @@ class TestCompose:
         assert waits
         assert all(wait == {"condition": "service_healthy"} for wait in waits)
 
-    def test_opens_one_port_and_to_this_machine_only(self):
+    def test_opens_two_ports_and_to_this_machine_only(self):
         ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
 
-        assert ports == ["127.0.0.1:8000:8000"]
+        assert ports == ["127.0.0.1:8000:8000", "127.0.0.1:8001:8001"]
 
 
 class TestTheImage:

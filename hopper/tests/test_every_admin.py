@@ -31,6 +31,7 @@ from routing.models import (
     TaskAdvice,
 )
 from routing.operations import backtest_version, consolidate, create_policy, create_version, embed_waiting
+from sync.models import GraphCheck
 from tasks.models import Task, TaskClaim
 from tasks.operations import claim_task, escalate_tasks, submit_task
 
@@ -79,6 +80,7 @@ def house(admin_client):
         submit_task(title="Draw the map", actor="ada")
     escalate_tasks()
     dismiss_tag(project="", tag="urgent", actor="ada")
+    GraphCheck.objects.create(found=1, left=0, skipped=0, seconds=0.1, differences={"missing node": 1})
     embed_waiting()  # the second repeats the first
     return admin_client
 

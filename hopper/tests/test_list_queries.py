@@ -20,10 +20,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
 LISTS = [
     "/tasks", "/tasks/ready", "/tasks/search?q=task", "/projects", "/projects/active", "/instances", "/instances/tree",
     "/instances/root/children", "/instances/root/descendants", "/decisions", "/episodes", "/patterns", "/policies",
-    "/proposals", "/delegations", "/feedback", "/events", "/review", "/tasks/hub/dependencies", "/tasks/hub/timeline",
-    "/tasks/hub/external-mappings", "/tasks/at-risk", "/instances/tree?root=root&depth=1", "/instances/root/hierarchy",
-    "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats", "/memory/patterns",
-    "/feedback/statistics", "/feedback/retag",
+    "/proposals", "/delegations", "/feedback", "/events", "/deliveries", "/review", "/tasks/hub/dependencies",
+    "/tasks/hub/timeline", "/tasks/hub/external-mappings", "/tasks/at-risk", "/instances/tree?root=root&depth=1",
+    "/instances/root/hierarchy", "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",
+    "/memory/patterns", "/feedback/statistics", "/feedback/retag", "/graph/instances/root/away",
 ]  # fmt: skip
 WITHOUT_ROWS = {
     "/instances/root/hierarchy", "/instances/root/effective-config", "/instances/root/statistics", "/tasks/stats",

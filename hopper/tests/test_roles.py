@@ -108,7 +108,7 @@ def two_houses():
 
 
 LISTS = ["tasks", "projects", "instances", "decisions", "episodes", "patterns", "delegations", "feedback", "policies",
-         "events"]  # fmt: skip
+         "events", "deliveries"]  # fmt: skip
 
 
 def keys_in(client, path):
@@ -126,6 +126,7 @@ class TestALimitedKey:
             ("/tasks", {"ours-task"}), ("/tasks/ready", {"ours-task"}), ("/projects", {"ours"}),
             ("/projects/active", {"ours"}), ("/decisions", {"ours-task"}), ("/patterns", {"ours-pattern"}),
             ("/delegations", {"ours-hop"}), ("/feedback", {"ours-task"}), ("/policies", set()), ("/events", set()),
+            ("/deliveries", set()),
         ],
     )  # fmt: skip
     def test_of_a_project_lists_only_what_is_its_own(self, api, path, seen):
@@ -171,7 +172,8 @@ class TestALimitedKey:
             ("delete", "/tasks/ours-task/dependencies/theirs-task"), ("get", "/projects/theirs"),
             ("patch", "/projects/theirs"), ("delete", "/projects/theirs"), ("get", "/projects/theirs/statistics"),
             ("get", "/decisions/theirs-task"), ("get", "/patterns/theirs-pattern"), ("get", "/delegations/theirs-hop"),
-            ("get", "/feedback/theirs-task"), ("get", "/policies/policy"),
+            ("get", "/feedback/theirs-task"), ("get", "/policies/policy"), ("get", "/graph/tasks/theirs-task/blocked"),
+            ("get", "/graph/tasks/theirs-task/lineage"),
         ],
     )  # fmt: skip
     def test_of_a_project_finds_nothing_foreign(self, api, method, path):
@@ -187,7 +189,7 @@ class TestALimitedKey:
         [
             ("get", "/instances/far"), ("get", "/instances/root"), ("patch", "/instances/far"),
             ("post", "/instances/far/pause"), ("get", "/instances/far/statistics"), ("get", "/tasks/theirs-task"),
-            ("post", "/tasks/theirs-task/claim"),
+            ("post", "/tasks/theirs-task/claim"), ("get", "/graph/instances/root/away"),
         ],
     )  # fmt: skip
     def test_of_a_branch_finds_nothing_foreign(self, api, method, path):

@@ -71,7 +71,7 @@ class TestTheStraightPath:
         assert ada.get(address).json()["feedback"]["was_good_match"] is True
         row = Task.objects.get()
         assert events_of(row) == PATH
-        assert [event["type"] for event in ada.get(f"{address}/timeline").json()["results"]] == PATH[:-1]
+        assert [event["type"] for event in ada.get(f"{address}/timeline").json()["results"]] == PATH
         versions = Event.objects.about(row).values_list("version", flat=True)
         assert list(versions) == [1, 2, 3, 4, 5] and row.version == 5
         assert Episode.objects.get().outcome_success is True

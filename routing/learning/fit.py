@@ -23,7 +23,8 @@ FEWEST_HELD_OUT = 50
 GATE_QUANTILE = 0.01
 DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
 LEAST_TRUST = 1e-3  # a place must not lose its last example
-MEANING_SCALE = 1.0  # how much longer than its words a text's meaning is to the linear model
+MEANING_SCALE = 0.85  # how long a text's meaning is to the linear model, beside its words
+CLOSE_ENOUGH = 0.02  # the tolerance of the linear model: a quarter less time than at 1e-4, and as often right
 
 
 @dataclass
@@ -124,7 +125,7 @@ def _linear(unit: Any, meanings: Reals, batch: _Batch) -> tuple[Halves, Reals, H
     if meanings.size:
         rows = sparse.hstack([unit, sparse.csr_array(meanings * MEANING_SCALE)], format="csr")
         rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
-    machine = LinearSVC(C=1.0, random_state=0).fit(rows, batch.labels, sample_weight=batch.trust)
+    machine = LinearSVC(C=1.0, tol=CLOSE_ENOUGH, random_state=0).fit(rows, batch.labels, sample_weight=batch.trust)
     weights, bias = machine.coef_, machine.intercept_
     if len(batch.projects) == 2:  # scikit-learn keeps one plane for two classes
         weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
@@ -146,7 +147,7 @@ def _centroids(unit: Any, batch: _Batch) -> Halves:
 
 def _tune(batch: _Batch) -> tuple[Doubles, Doubles, dict[str, Any]]:
     """Choose the pool's weights by log-loss on examples held out, and the gate that they nearly all pass."""
-    told = [answer for held in _parts(len(batch.examples)) for answer in _held_out(batch, held)]
+    told = [answer for held in _parts(batch.labels) for answer in _held_out(batch, held)]
     defaults = _defaults(batch)
     if not told:
         return defaults, np.array(DEFAULT_GATE), {}
@@ -158,14 +159,21 @@ def _tune(batch: _Batch) -> tuple[Doubles, Doubles, dict[str, Any]]:
     return weights, gate, measured(weights, experts, truth, absent)
 
 
-def _parts(count: int) -> list[NDArray[np.intp]]:
-    """Return the numbers that are held out together: every example once while there are few, else a fifth of all.
+def _parts(labels: NDArray[np.int32]) -> list[NDArray[np.intp]]:
+    """Return the numbers that are held out together: every example once while there are few, else the newest fifth.
 
-    Which they are follows from the count alone, so the same examples give the same model.
+    The newest of each place, as what comes next is more like them than like any by chance: projects drift, and a pool
+    that was chosen by its own time would be too sure. Examples come in the order of time.
     """
-    order = np.random.default_rng(count).permutation(count)
-    parts = np.array_split(order, PARTS)
-    return [part for part in parts if len(part)] if count < MANY else parts[:1]
+    count = len(labels)
+    if count < MANY:
+        order = np.random.default_rng(count).permutation(count)  # by the count alone: the same model for the same
+        return [part for part in np.array_split(order, PARTS) if len(part)]
+    sizes = np.bincount(labels)
+    by_place = np.argsort(labels, kind="stable")
+    age = np.concatenate([np.arange(size)[::-1] for size in sizes])  # 0 is the newest of its place
+    held = np.where(sizes > 1, -(-sizes // PARTS), 0)
+    return [np.sort(by_place[age < np.repeat(held, sizes)])]
 
 
 def _held_out(batch: _Batch, held: NDArray[np.intp]) -> list[tuple[Said, int]]:

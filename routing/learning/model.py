@@ -73,7 +73,9 @@ class Reading:
 
     @classmethod
     def of(cls, text: str, meaning: Reals | None = None) -> "Reading":
-        return cls(*vectorise(text), meaning if meaning is not None and meaning.any() else None)
+        """Read a text; its first line, the title, counts twice."""
+        title = text.partition("\n")[0]
+        return cls(*vectorise(f"{title}\n{text}"), meaning if meaning is not None and meaning.any() else None)
 
 
 class Model:

@@ -84,7 +84,8 @@ def offer(
         task=task, source_instance=source.instance, target_instance=goal.instance, delegation_type=delegation_type,
         reason=reason or None, delegated_at=now, expires_at=now + timedelta(seconds=seconds),
     )  # fmt: skip
-    hop = log.create_row(hop, kind="delegation.created", actor=actor, task=task.pk, level=source.instance.pk)
+    told: dict[str, Any] = {"task": task.pk, "level": source.instance.pk, "target": goal.instance.pk}
+    hop = log.create_row(hop, kind="delegation.created", actor=actor, **told)
     # Whoever ended the target meanwhile held its row until now: the foreign key waited, the look above did not.
     if not Instance.objects.active().filter(pk=goal.instance.pk).exists():
         raise NotDelegated(f"{goal.name} takes no work any more: choose another.")
@@ -119,7 +120,7 @@ def close_below(hop: Delegation, actor: str, *, reason: str) -> None:
 def tell(hop: Delegation, actor: str, **told: Any) -> Delegation:
     """Store the hop and tell the level that it left."""
     kind = f"delegation.{hop.status}"
-    told = {name: value for name, value in told.items() if value}
+    told = {"target": hop.target_instance_id, **{name: value for name, value in told.items() if value}}
     return log.save_row(hop, kind=kind, actor=actor, task=hop.task_id, level=hop.source_instance_id, **told)
 
 

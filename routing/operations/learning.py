@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Max, Q, When
+from django.db.models import F, Max, Q
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -62,18 +62,23 @@ def judge_episode(
 
 
 def _weigh_voters(episode: Episode, right: str | None, now: datetime) -> None:
-    """Trust the neighbours that voted for the true place more and the others less.
+    """Trust the neighbours that voted for the true place more, and those whose vote won and was wrong less.
 
-    Where the truth is unknown, those that voted for the place that was wrong are trusted less.
+    One that the others outvoted has done no harm: it may well be right of its own task.
     """
     voters = [near["episode"] for near in episode.decision_factors.get("neighbours", ())]
     told = EpisodeJudgement.objects.filter(pk__in=voters, right_project__isnull=False)
-    less = F("reliability") * OVERTURNED
     if right is not None:
-        more = When(right_project=right, then=Least(F("reliability") + RIGHT, 1.0))
-        told.update(reliability=Case(more, default=less), weighed_at=now)
-    elif episode.chosen_project:
-        told.filter(right_project=episode.chosen_project).update(reliability=less, weighed_at=now)
+        more = Least(F("reliability") + RIGHT, 1.0)
+        told.filter(right_project=right).update(reliability=more, weighed_at=now)
+    if (guess := _guess(episode)) != right:
+        told.filter(right_project=guess).update(reliability=F("reliability") * OVERTURNED, weighed_at=now)
+
+
+def _guess(episode: Episode) -> str | None:
+    """Return where the task went, or else the place that Hopper thought likeliest."""
+    ranked = episode.decision_factors.get("candidates", ())
+    return episode.chosen_project or (ranked[0]["project"] if ranked else None)
 
 
 @transaction.atomic

@@ -89,7 +89,7 @@ def _set(values: Mapping[str, Any]) -> None:
 
 
 def _ask(question: Callable[[BaseCache], Any]) -> Any:
-    """Return the answer of the cache, or None; one that is away costs its first caller half a second, and none after."""
+    """Return the answer of the cache, or None; one that is away costs its first caller half a second, none after."""
     if absence.redis.lasts:
         return None
     try:

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from hopper.common.querysets import NearestMixin
 from instances.models import Instance
+from projects.models import Project
 from tasks.models import Task
 
 if TYPE_CHECKING:
@@ -42,6 +43,16 @@ class PatternQuerySet(NearestMixin, models.QuerySet["Pattern"]):
         """Patterns that name neither such a project nor an instance of a person or a family."""
         named = Q(target_project__in=private_projects) | Q(target_instance__in=Instance.objects.private().values("pk"))
         return self.exclude(named)
+
+    def routing_to(self, instance: Any) -> Self:
+        """Patterns that name the instance, or else a project that it serves; those not in use too."""
+        served = Project.objects.filter(instance=instance).values("pk")
+        unnamed = Q(target_instance=None) | Q(target_instance="")
+        return self.filter(Q(target_instance=instance) | unnamed & Q(target_project__in=served))
+
+    def promising(self) -> Self:
+        """Patterns in use that say where work belongs, not where it does not."""
+        return self.active().filter(is_anti_pattern=False)
 
     def learned(self) -> Self:
         """Patterns that Hopper found itself."""

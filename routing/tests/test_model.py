@@ -1,12 +1,13 @@
 import io
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from routing.learning.fit import fit
 from routing.learning.memory import Memory
-from routing.learning.model import Arrays, Model
+from routing.learning.model import Arrays, Model, Reading
 from routing.learning.pool import EXPERTS, calibration_error
 from routing.learning.recall import Lesson
 from routing.tests.factories import TOPICS
@@ -28,6 +29,13 @@ def examples(copies, topics=TOPICS):
 def ask(model, text):
     prediction = Memory(model).predict(text)
     return dict(zip(prediction.projects, prediction.shares, strict=True)), prediction
+
+
+def shared(one, other):
+    counts = dict(zip(other.features.tolist(), other.counts.tolist(), strict=True))
+    return sum(
+        counts.get(feature, 0) * n for feature, n in zip(one.features.tolist(), one.counts.tolist(), strict=True)
+    )
 
 
 class TestAFittedModel:
@@ -58,6 +66,20 @@ class TestAFittedModel:
         assert metrics["accuracy"] > 0.95
         assert metrics["pool"] == dict(zip(EXPERTS, arrays.pool.round(4), strict=True))
         assert (metrics["examples"], metrics["projects"]) == (360, 3)
+
+    def test_is_as_sure_as_the_newest_examples_of_each_place_allow(self):
+        before, after = examples(100), examples(25)
+        moved = [replace(late, project={"web": "data", "data": "web"}.get(late.project)) for late in after]
+        learned = [*before, *(late for late in moved if late.project)]
+        assert fit(learned)[1]["accuracy"] < 0.5
+
+    def test_holds_out_one_of_every_place_that_has_few(self):
+        many = [lesson(f"word{n % 250} again", f"place{n % 250}", f"e{n}") for n in range(1000)]
+        assert fit(many)[1]["held_out"] == 250
+
+    def test_reads_a_title_twice(self):
+        title = Reading.of("login page")
+        assert shared(Reading.of("login page\nso it is"), title) > shared(Reading.of("so it is\nlogin page"), title)
 
     def test_finds_what_it_was_taught_familiar_and_nothing_else(self):
         model = Model(fit(examples(4))[0])

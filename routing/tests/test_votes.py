@@ -35,6 +35,16 @@ class TestTheNeighboursThatVoted:
         before = dict(EpisodeJudgement.objects.exclude(episode__task=task).values_list("right_project", "reliability"))
         assert before == {"web": pytest.approx(0.3), "data": pytest.approx(0.6)}
 
+    def test_keep_their_trust_when_others_outvoted_them(self, places):
+        record_feedback(task=routed(LOGIN, "web"), was_good_match=True, actor="ada")
+        assert EpisodeJudgement.objects.get(right_project="data").reliability == 0.5
+
+    def test_keep_their_trust_when_they_stood_aside_of_what_was_overturned(self, places):
+        record_feedback(
+            task=routed(LOGIN, "web"), was_good_match=False, should_have_routed_to="infra", actor="ada"
+        )  # fmt: skip
+        assert EpisodeJudgement.objects.get(right_project="data").reliability == 0.5
+
     def test_are_trusted_less_when_they_led_astray_though_nobody_knows_where_to(self, places):
         record_feedback(task=routed(LOGIN, "web"), was_good_match=False, actor="ada")
         before = dict(EpisodeJudgement.objects.confirmed().values_list("right_project", "reliability"))

@@ -28,7 +28,7 @@ def graph_lag() -> dict[str, Any]:
 
 def graph_status() -> dict[str, Any]:
     """Return lag, the last check, and what is in the graph beside the rows; a graph that is away is part of it."""
-    check = GraphCheck.objects.latest_first().first()
+    check = last_check()
     rows = {label: subject.rows._default_manager.count() for label, subject in SUBJECTS.items()}
     return {
         "configured": bool(settings.NEO4J_URL),
@@ -53,13 +53,14 @@ def _told_by_graph() -> dict[str, Any]:
         return {"answers": False, "problem": error.message, "missing_constraints": None, "graph": None}
 
 
-def graph_gauges() -> dict[str, float]:
-    """Return what is worth an alarm, by name; nothing without a graph. It asks the database alone."""
-    if not settings.NEO4J_URL:
-        return {}
-    lag, check = graph_lag(), GraphCheck.objects.latest_first().first()
-    last = {"hopper_graph_differences": check.left} if check else {}
-    return {
-        "hopper_graph_lag_seconds": lag["lag_seconds"], "hopper_graph_waiting_deliveries": lag["waiting"],
-        "hopper_graph_dead_deliveries": lag["dead"], **last,
-    }  # fmt: skip
+def missing_constraints() -> list[str]:
+    """Ask the graph which of its constraints are not there.
+
+    :raises GraphUnavailable: if it does not answer
+    """
+    return get_mirror().missing_constraints()
+
+
+def last_check() -> GraphCheck | None:
+    """Return how the graph compared with the rows the last time."""
+    return GraphCheck.objects.latest_first().first() if settings.NEO4J_URL else None

@@ -7,7 +7,8 @@ from projects.tests.factories import ProjectFactory
 from routing.models import Pattern
 from routing.tests.factories import make_hop
 from sync.graph.neo4j.driver import run
-from sync.operations import read_nodes, rebuild_graph
+from sync.operations import rebuild_graph
+from sync.operations.reading import read_nodes
 from tasks.models import TaskDependency
 from tasks.tests.factories import TaskFactory
 

@@ -1,5 +1,6 @@
 """Locks and walks over parent and dependency rows, alike on both databases."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,8 @@ from django.db.models.expressions import RawSQL
 
 MAX_DEPTH = 16
 MOST_LISTED = 100  # ids of a branch; a row by key is read more slowly with more, and a list hardly faster
+
+LISTED = {"postgresql": "SELECT unnest(%s::text[])", "sqlite": "SELECT value FROM json_each(%s)"}  # one parameter
 
 
 def graph_lock(name: str) -> None:
@@ -48,6 +51,25 @@ def _steps(edges: Iterable[Edge]) -> str:
         f"SELECT r.{to} FROM walk JOIN {table} r ON r.{of} = walk.id WHERE r.{to} IS NOT NULL"  # noqa: S608
         for table, of, to in named
     )
+
+
+def edges_from(starts: Sequence[str], edge: Edge, *, most: int, where: str = "TRUE") -> list[tuple[str, str]]:
+    """Return the edges, as source and target, on every way from the starts: one query, in which a node is left once.
+
+    Nodes are left level by level until `most` were. `where` is SQL about the target, {node}, of edges that count.
+    """
+    table, source, target = (connection.ops.quote_name(name) for name in edge)
+    counts = where.format(node=f"r.{target}")
+    walk = f"""
+        WITH RECURSIVE walk(id) AS (
+            {LISTED[connection.vendor]} UNION
+            SELECT CAST(r.{target} AS text) FROM walk JOIN {table} r ON r.{source} = walk.id WHERE {counts}
+        )
+        SELECT r.{source}, r.{target} FROM (SELECT id FROM walk LIMIT {most:d}) walk
+        JOIN {table} r ON r.{source} = walk.id WHERE {counts}"""  # noqa: S608 - names of our own tables
+    with connection.cursor() as cursor:
+        cursor.execute(walk, [list(starts) if connection.vendor == "postgresql" else json.dumps(list(starts))])
+        return list(cursor.fetchall())
 
 
 def reachable_from(start: str, *, table: str, source: str, target: str, max_depth: int = 1000) -> dict[str, int]:

@@ -71,7 +71,7 @@ class KeysetPagination(BasePagination):
     expression non-null; the primary key always comes last, so that no two rows tie.
     """
 
-    parameters = ("cursor", "page_size", "ordering", "count", "skip", "limit")
+    parameters: tuple[str, ...] = ("cursor", "page_size", "ordering", "count", "skip", "limit")
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request, self.queryset, self.view = request, queryset, view
@@ -170,6 +170,7 @@ class KeysetPagination(BasePagination):
         return [
             {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": kind}}
             for name, (kind, text) in texts.items()
+            if name in self.parameters
         ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -179,6 +180,14 @@ class KeysetPagination(BasePagination):
             "required": ["next", "previous", "results"],
             "properties": {"next": link, "previous": link, "count": {"type": "integer"}, "results": schema},
         }
+
+
+class OldestFirst(KeysetPagination):
+    """Pages in the order in which the rows were written, and in no other."""
+
+    parameters = ("cursor", "page_size", "count", "skip", "limit")
+    ordering = "id"  # whatever the request says
+    keys = [Key("pk", F("pk"), descending=False)]
 
 
 class Unpaged(BasePagination):

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hopper.common.durations import LONGEST, check_duration, read_duration
+from hopper.common.durations import LONGEST, check_duration, in_words, read_duration
 
 
 class TestReadDuration:
@@ -55,3 +55,12 @@ class TestCheckDuration:
     def test_refuses_anything_but_text(self, value):
         with pytest.raises(ValidationError, match="A duration is a text"):
             check_duration(value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, ""), (0.04, ""), (0.44, "0.4 s"), (9, "9.0 s"), (59.9, "59 s"), (60, "1 min"), (90, "1 min 30 s"),
+     (3600, "1 h"), (3605, "1 h"), (7260, "2 h 1 min"), (86_400 + 60, "1 d"), (200_000, "2 d 7 h")],
+)  # fmt: skip
+def test_a_span_is_said_in_its_two_largest_units(seconds, said):
+    assert in_words(timedelta(seconds=seconds)) == said

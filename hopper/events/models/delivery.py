@@ -79,8 +79,7 @@ class Delivery(Timestamped):
         ]
         indexes = [
             models.Index(
-                name="idx_deliveries_waiting", fields=["consumer", "available_at", "id"],
-                condition=Q(status__in=["pending", "leased"]),
+                name="idx_deliveries_waiting", fields=["consumer", "id"], condition=Q(status__in=["pending", "leased"])
             ),
             models.Index(
                 name="idx_deliveries_open", fields=[*PLACE, "version"], condition=~Q(status="done")

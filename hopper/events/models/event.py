@@ -1,13 +1,16 @@
 """The append-only log."""
 
 import uuid
+from datetime import timedelta
 
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from hopper.common.durations import in_words
 from hopper.common.models import Timestamped
 from hopper.events.querysets import EventQuerySet
+from hopper.events.sentences import sentence_for
 
 
 class Event(Timestamped):
@@ -28,6 +31,7 @@ class Event(Timestamped):
     schema_version = models.PositiveSmallIntegerField(default=1, db_default=1)
     payload = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     occurred_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    since_previous: timedelta | None = None  # on a timeline
 
     objects = EventQuerySet.as_manager()
 
@@ -44,3 +48,18 @@ class Event(Timestamped):
 
     def __str__(self) -> str:
         return f"{self.type} {self.aggregate_id} v{self.version}"
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words."""
+        return sentence_for(self.type, actor=self.actor, payload=self.payload)
+
+    @property
+    def seconds_since_previous(self) -> float | None:
+        """How long after the one before it on a timeline."""
+        return None if self.since_previous is None else self.since_previous.total_seconds()
+
+    @property
+    def gap(self) -> str:
+        """The same for people; nothing where it happened at once."""
+        return "" if self.since_previous is None else in_words(self.since_previous)

@@ -15,12 +15,14 @@ from hopper.events.operations.rows import (
     record_events,
     save_row,
 )
+from hopper.events.operations.traffic import Traffic, traffic
 
 __all__ = [
     "HOPPER",
     "DeliveryFailed",
     "NotDead",
     "StillInUse",
+    "Traffic",
     "change_row",
     "check_row",
     "create_row",
@@ -35,4 +37,5 @@ __all__ = [
     "save_row",
     "schedule",
     "stamp_positions",
+    "traffic",
 ]

@@ -52,7 +52,7 @@ def drain(
     """
     done = tried = 0
     while tried < limit:
-        taken = _take(consumer, min(batch, limit - tried), lease)
+        taken = take(consumer, min(batch, limit - tried), lease)
         if not taken:
             break
         tried += len(taken)
@@ -67,7 +67,7 @@ def drain(
     return done
 
 
-def _take(consumer: str, count: int, lease: timedelta) -> list[Delivery]:
+def take(consumer: str, count: int, lease: timedelta) -> list[Delivery]:
     """Lease the deliveries that waited longest, a single one as a probe; other workers pass them over."""
     try:
         with transaction.atomic():

@@ -16,7 +16,7 @@ from hopper.events.serializers import EventSerializer
 PAGE = 500
 FACTS = ("type", "aggregate_type", "aggregate_id", "actor")  # what a stream can be narrowed by
 Answer = TypeVar("Answer")
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stream")  # and so many connections, however many listen
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stream")  # and connections, however many listen
 _json = FastJSONRenderer()
 
 
@@ -68,5 +68,6 @@ def _frames(events: Any) -> list[Frame]:
 
 def _frame(event: Event) -> Frame:
     data = _json.render(EventSerializer.show(event))
-    text = b"id: %d\nevent: %s\ndata: %s\n\n" % (event.position, event.type.encode(), data)
-    return Frame(event.position or 0, {name: getattr(event, name) for name in FACTS}, text)
+    place = event.position or 0  # never, as only what has a position is read
+    text = b"id: %d\nevent: %s\ndata: %s\n\n" % (place, event.type.encode(), data)
+    return Frame(place, {name: getattr(event, name) for name in FACTS}, text)

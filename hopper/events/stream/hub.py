@@ -5,7 +5,7 @@ import logging
 from asyncio import AbstractEventLoop
 from bisect import bisect_right
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from operator import attrgetter
 from weakref import WeakKeyDictionary
@@ -24,7 +24,8 @@ _hubs: WeakKeyDictionary[AbstractEventLoop, "Hub"] = WeakKeyDictionary()
 class Hub:
     """Looks for new events while anybody listens, and keeps the latest for all; nobody is waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pause: float = PAUSE, kept: int = KEPT) -> None:
+        self.pause, self.kept = pause, kept
         self.listeners = 0
         self.looks = 0
         self.is_closing = False
@@ -64,10 +65,8 @@ class Hub:
         """Wait for news, but not longer; a poller that broke ends its listeners, who come back and start another."""
         if self._poller and self._poller.done():
             self._poller.result()
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(news.wait(), max(seconds, 0))
-        except TimeoutError:
-            pass
 
     def close(self) -> None:
         """End every stream."""
@@ -86,7 +85,7 @@ class Hub:
                 log.warning("The live stream waits for the database: %s", error)
                 found = 0
             if found < PAGE:
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self.pause)
 
     async def _look(self) -> int:
         self.looks += 1
@@ -95,7 +94,7 @@ class Hub:
         frames = await in_thread(partial(read_news, self.end))
         if frames:
             self.latest += frames
-            gone, self.latest = self.latest[:-KEPT], self.latest[-KEPT:]
+            gone, self.latest = self.latest[: -self.kept], self.latest[-self.kept :]
             self.begin = gone[-1].position if gone else self.begin
             self.end = frames[-1].position
             self._tell()

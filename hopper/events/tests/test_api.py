@@ -31,16 +31,20 @@ class TestTheLog:
 
         assert types(answer) == ["lost", "seen", "made"]
         assert answer.json()["results"][0] == {
-            "id": three[2].pk, "event_id": str(three[2].event_id), "type": "instance.lost", "actor": "ada",
-            "aggregate_type": "instances.instance", "aggregate_id": "a", "version": 3, "payload": {},
+            "id": three[2].pk, "position": 3, "event_id": str(three[2].event_id), "type": "instance.lost",
+            "actor": "ada", "aggregate_type": "instances.instance", "aggregate_id": "a", "version": 3, "payload": {},
             "occurred_at": three[2].occurred_at.isoformat().replace("+00:00", "Z"),
         }  # fmt: skip
 
     def test_shows_one(self, api, three):
         assert api().get(f"/events/{three[0].pk}").json()["type"] == "instance.made"
 
-    def test_goes_on_after_the_last_one_seen(self, api, three):
-        assert types(api().get("/events", after=three[0].pk, ordering="id")) == ["seen", "lost"]
+    def test_goes_on_after_the_position_seen_in_the_order_of_the_log(self, api, three):
+        page = api().get("/events", after=0, page_size=1).json()
+        place = page["results"][0]["position"]
+
+        assert (place, types(api(name="c").get("/events", after=place))) == (1, ["seen", "lost"])
+        assert types(api(name="d").http.get(page["next"])) == ["seen"]
         assert types(api(name="b").get("/events", after=10**25)) == []
 
     @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ class TestADeadDelivery:
         )
         assert Delivery.objects.get(aggregate_id=other.pk).status == "pending"
         assert [str(message) for message in page.context["messages"]] == [
-            "1 will be tried again within seconds.",
+            "1 will be tried again.",
             "1 settled: newer news of the same row is on its way, and brings it as it is now.",
             "1 left alone: only what was given up can be tried again.",
         ]

@@ -104,6 +104,8 @@ def _invite(console: Console, port: int) -> None:
         f'   curl -s {root}/api/v1/tasks {header} -d \'{{"title": "Rotate the signing keys"}}\'',
         "3. Ask without storing anything:",
         f'   curl -s {root}/api/v1/routing/suggest {header} -d \'{{"title": "The search box ignores umlauts"}}\'',
+        "4. Watch what happens meanwhile:",
+        f"   curl -sN http://127.0.0.1:{port + 1}/api/v1/events/stream -H 'Authorization: Bearer {key}'",
         "",
         "Ctrl-C stops it.",
     ]

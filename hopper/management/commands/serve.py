@@ -1,9 +1,11 @@
-"""Serve the admin and the API, with the relay beside it where no broker is configured."""
+"""Serve the admin, the API and the live stream, with the relay beside them where no broker is configured."""
 
+import os
 import signal
 import subprocess
 import sys
 from argparse import ArgumentParser
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +16,7 @@ STOP_AFTER = 15
 
 
 class Command(BaseCommand):
-    """Run gunicorn, and `manage.py relay` for what Celery beat would do."""
+    """Run gunicorn, `manage.py stream` at the next port, and `manage.py relay` for what Celery beat would do."""
 
     help = __doc__
 
@@ -29,14 +31,19 @@ class Command(BaseCommand):
             sys.executable, "-m", "gunicorn", "hopper.wsgi", "--bind", f"{options['host']}:{options['port']}",
             "--workers", str(options["workers"]), "--threads", "4", "--no-control-socket", "--log-level", "warning",
         ]  # fmt: skip
-        relay = [sys.executable, str(settings.BASE_DIR / "manage.py"), "relay"]
-        commands = [web] if settings.REDIS_URL else [web, relay]
-        _run_together(commands)
+        manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+        stream = [*manage, "stream", "--host", options["host"], "--port", str(options["port"] + 1)]
+        _run_together([web, stream] if settings.REDIS_URL else [web, stream, [*manage, "relay"]])
 
 
 def _run_together(commands: list[list[str]]) -> None:
     """Run the commands until one ends or somebody stops us; then stop the others."""
-    running = [subprocess.Popen(command) for command in commands]  # noqa: S603 - our own commands
+    with TemporaryDirectory(prefix="hopper-metrics-") as folder:  # where web workers count together
+        _run_in({**os.environ, "PROMETHEUS_MULTIPROC_DIR": folder}, commands)
+
+
+def _run_in(environment: dict[str, str], commands: list[list[str]]) -> None:
+    running = [subprocess.Popen(command, env=environment) for command in commands]  # noqa: S603 - our own commands
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         running[0].wait()

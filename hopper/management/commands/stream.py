@@ -3,6 +3,7 @@
 import signal
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 from socket import socket
 from typing import Any
 
@@ -33,10 +34,8 @@ class Command(BaseCommand):
             limit_concurrency=MOST_LISTENERS, timeout_graceful_shutdown=STOP_AFTER,
         )  # fmt: skip
         self.stderr.write(f"The live stream is at http://{options['host']}:{options['port']}{ADDRESS}")
-        try:
+        with suppress(KeyboardInterrupt):
             StreamServer(config).run()
-        except KeyboardInterrupt:
-            pass
 
 
 class StreamServer(uvicorn.Server):

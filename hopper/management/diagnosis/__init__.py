@@ -1,11 +1,9 @@
 """What `doctor` looks at; each question yields findings that say what to type."""
 
-import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
-from urllib.parse import urlsplit
 
 import django
 import redis
@@ -15,13 +13,13 @@ from django.db import Error as DatabaseError
 
 from hopper.management.diagnosis.database import look_at_database, look_into_database
 from hopper.management.diagnosis.finding import PATIENCE, Finding
+from hopper.management.diagnosis.graph import examine_graph
 from hopper.management.diagnosis.meaning import examine_meaning
 from instances.models import Instance
 from tasks.models import Task, TaskDependency
 
 OLDEST_PYTHON = (3, 11)
 DJANGO = (5, 2)
-BOLT_PORT = 7687
 
 
 def examine() -> Iterator[Finding]:
@@ -34,7 +32,7 @@ def examine() -> Iterator[Finding]:
         yield from _circles()
         yield from examine_meaning()
     yield _redis(settings.REDIS_URL)
-    yield _neo4j(settings.NEO4J_URL)
+    yield from examine_graph(database)
     yield from _system_checks()
 
 
@@ -93,21 +91,6 @@ def _redis(url: str) -> Finding:
     except redis.RedisError as error:
         return Finding("Redis", "problem", f"does not answer: {error}", "Start Redis, or unset REDIS_URL.")
     return Finding("Redis", "ok", "answers")
-
-
-def _neo4j(url: str) -> Finding:
-    if not url:
-        return Finding("Neo4j", "off", "NEO4J_URL is not set: the graph is asked of the database")
-    fix = "Start Neo4j (docker compose up -d neo4j), or unset NEO4J_URL."
-    try:
-        parts = urlsplit(url)
-        address = (parts.hostname or "", parts.port or BOLT_PORT)
-        with socket.create_connection(address, timeout=PATIENCE):
-            return Finding("Neo4j", "ok", f"answers at {address[0]}:{address[1]}")
-    except ValueError:
-        return Finding("Neo4j", "problem", "NEO4J_URL is no address", "Set NEO4J_URL=bolt://host:7687.")
-    except OSError as error:
-        return Finding("Neo4j", "problem", f"does not answer: {error}", fix)
 
 
 def _system_checks() -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from django.db.models import Count, Q
 
 from hopper.common.errors import HopperError
-from hopper.events.models import Delivery
+from hopper.events.models import Delivery, Outage
 from hopper.management.diagnosis.finding import PATIENCE, Finding
 from routing.models import Episode, EpisodeEmbedding, Pattern, PatternEmbedding, TaskEmbedding
 from routing.operations import get_embedder
@@ -38,6 +38,7 @@ def examine_meaning() -> Iterator[Finding]:
         if embedder:
             yield from _vectors(embedder.model)
         yield _deliveries()
+        yield from _outages()
     except DatabaseError:
         return
 
@@ -80,3 +81,9 @@ def _deliveries() -> Finding:
     )
     detail = "{waiting:,} wait, {dead:,} were given up".format(**counts)
     return Finding("deliveries", "warning" if counts["dead"] else "ok", detail, f"Open {GIVEN_UP} and try them again.")
+
+
+def _outages() -> Iterator[Finding]:
+    for outage in Outage.objects.order_by("consumer"):
+        detail = f"away since {outage.created_at:%Y-%m-%d %H:%M} UTC: {outage.last_error}"
+        yield Finding(f"consumer {outage.consumer}", "warning", detail, "Bring it back; its news waits and flows then.")

@@ -24,10 +24,7 @@ Row = dict[str, Any]
 
 CONNECTED_WITHIN, FREE_WITHIN = 3.0, 5.0  # seconds
 LONGEST_TRANSACTION, LONGEST_STREAM = 10.0, 300.0
-RETRIED_FOR = 15.0
-RETRIES = 5
-# What somebody else deleted between our finding it and our lock: the same again finds it gone.
-OVERTAKEN = {"Neo.ClientError.Statement.EntityNotFound"}
+RETRIED_FOR, FIRST_RETRY = 15.0, 0.1
 
 # What it says of itself rather than of what it was told: a transaction took too long, or the database is not there yet.
 BUSY = ("Neo.ClientError.Transaction.TransactionTimedOut", "Neo.DatabaseError.Database", "Neo.ClientError.Database")
@@ -56,7 +53,7 @@ def _make(url: str, username: str, password: str) -> Driver:
     return GraphDatabase.driver(
         url, auth=(username, password) if password else None, user_agent="hopper",
         connection_timeout=CONNECTED_WITHIN, connection_acquisition_timeout=FREE_WITHIN,
-        max_transaction_retry_time=RETRIED_FOR,
+        max_transaction_retry_time=RETRIED_FOR, initial_retry_delay=FIRST_RETRY,
         notifications_min_severity=NotificationMinimumSeverity.OFF,  # of labels that nothing has yet, at each start
     )  # fmt: skip
 
@@ -97,12 +94,6 @@ def write(work: Callable[[ManagedTransaction], Result]) -> Result:
     """
     limited = unit_of_work(timeout=LONGEST_TRANSACTION)(work)
     with _session() as session:
-        for _ in range(RETRIES):
-            try:
-                return session.execute_write(limited)
-            except Neo4jError as error:
-                if error.code not in OVERTAKEN:
-                    raise
         return session.execute_write(limited)
 
 

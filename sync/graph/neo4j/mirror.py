@@ -1,9 +1,9 @@
 """The mirror in Neo4j: states in, each guarded by its version (docs/adr/0029-graph-mirror.md)."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from neo4j import ManagedTransaction
@@ -15,6 +15,7 @@ from sync.graph.neo4j.driver import Row, ask_in, read, run, stream, write
 
 AT_ONCE = 1000
 PAIRS_AT_ONCE = 5000
+Result = TypeVar("Result")
 _prepared: set[tuple[int, str]] = set()
 
 
@@ -28,11 +29,11 @@ class Neo4jMirror:
         _prepared.add(_here())
 
     def apply(self, nodes: Sequence[Node]) -> None:
-        """Let the graph show these states; sorted, so that two writers take their locks in one order."""
+        """Let the graph show these states; of several of one row the latest."""
         if _here() not in _prepared:
             self.prepare()
-        ordered = sorted(nodes, key=lambda node: (node.label, node.key))
-        write(lambda transaction: _apply(transaction, ordered))
+        latest = {(node.label, node.key): node for node in sorted(nodes, key=lambda node: node.version)}
+        _write(lambda transaction: _apply(transaction, list(latest.values())))
 
     def nodes(self, label: str, keys: Sequence[str]) -> dict[str, Node]:
         """Return those of the nodes that there are, by key."""
@@ -46,7 +47,7 @@ class Neo4jMirror:
     def forget(self, label: str, keys: Sequence[str]) -> None:
         """Set the nodes back to a version below any other, and remove what is left of deleted ones."""
         if keys:
-            write(lambda transaction: ask_in(transaction, statements.forget(label), keys=_named(label, keys)))
+            _write(lambda transaction: ask_in(transaction, statements.forget(label), keys=_named(label, keys)))
 
     def strays(self) -> list[Stray]:
         """Return the nodes of our labels without a key, and the relationships that no label owns."""
@@ -63,8 +64,9 @@ class Neo4jMirror:
         for pairs in stream(statements.TAGS_TOGETHER, size=PAIRS_AT_ONCE):
             _count(statements.WEIGH, pairs=pairs)
             total += len(pairs)
-        run(statements.DROP_PAIRS)
-        run(statements.DROP_TAGS)
+        for statement in (statements.DROP_PAIRS, statements.DROP_TAGS):
+            while _count(statement):
+                pass
         return total
 
     def purge(self, *, days: int) -> int:
@@ -81,9 +83,19 @@ class Neo4jMirror:
         return sorted(statements.CONSTRAINTS.keys() - known)
 
 
+def _write(work: Callable[[ManagedTransaction], Result]) -> Result:
+    """Do the work in a transaction that no other one of ours runs beside."""
+
+    def alone(transaction: ManagedTransaction) -> Result:
+        ask_in(transaction, statements.LOCK)
+        return work(transaction)
+
+    return write(alone)
+
+
 def _count(statement: str, **parameters: Any) -> int:
     """Return how many rows the statement wrote."""
-    rows = write(lambda transaction: ask_in(transaction, statement, **parameters))
+    rows = _write(lambda transaction: ask_in(transaction, statement, **parameters))
     return int(rows[0]["count"])
 
 

@@ -1,18 +1,18 @@
 """The Cypher of the mirror. Labels and types cannot be parameters: they are names of our own table.
 
-Who changes a node locks it first, by writing to it, and only then reads its version and what is left of a deleted
-row of the same key (`:Gone`): of two writers the second sees what the first did.
+One writer at a time: every transaction first writes to one node (`:Mirror`), which locks it. Writers that meet at the
+same instances and tags otherwise wait for each other in circles, and none could trust a version that it has read.
 """
 
 from sync.graph.base import KEYS, OWN, TRACE, Way
 
-NAMED_BY = {**KEYS, TRACE: "key"}
+NAMED_BY = {**KEYS, TRACE: "key", "Mirror": "key"}
 CONSTRAINTS = {
     f"hopper_{label.lower()}": f"CREATE CONSTRAINT {{name}} IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE"
     for label, key in NAMED_BY.items()
 }
 
-LOCK = "SET n.locked = true REMOVE n.locked"
+LOCK = "MERGE (m:Mirror {key: 'writer'}) SET m.locked = true"
 
 # A pair of tags, the lesser name first, with the number of tasks that carry both.
 TAGS_TOGETHER = """
@@ -26,11 +26,10 @@ DROP_PAIRS = """
     MATCH (a)-[r:CO_OCCURS_WITH]->(b)
     WHERE NOT a:Tag OR NOT b:Tag OR a.name >= b.name
        OR NOT EXISTS { (a)<-[:HAS_TAG]-(:Task)-[:HAS_TAG]->(b) }
-    CALL (r) { DELETE r } IN TRANSACTIONS OF 5000 ROWS"""
-CARRIED = "EXISTS { (n)<-[:HAS_TAG|MATCHES_TAG]-() }"
-DROP_TAGS = f"""
-    MATCH (n:Tag) WHERE NOT {CARRIED}
-    CALL (n) {{ {LOCK} WITH n WHERE NOT {CARRIED} DETACH DELETE n }} IN TRANSACTIONS OF 500 ROWS"""
+    WITH r LIMIT 5000 DELETE r RETURN count(*) AS count"""
+DROP_TAGS = """
+    MATCH (n:Tag) WHERE NOT EXISTS { (n)<-[:HAS_TAG|MATCHES_TAG]-() }
+    WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS count"""
 
 # Relationships that neither of their ends owns, and nodes of ours that have no key.
 NOBODYS = """
@@ -45,7 +44,7 @@ STRAYS = f"""{NOBODYS}
 REMOVE_STRAYS = (f"{NOBODYS} DELETE r RETURN count(*) AS count", f"{KEYLESS} DETACH DELETE n RETURN count(*) AS count")
 PURGE = "MATCH (g:Gone) WHERE g.at < datetime() - duration({days: $days}) DELETE g RETURN count(*) AS count"
 COUNTS = """
-    MATCH (n) UNWIND labels(n) AS name RETURN name, count(*) AS count
+    MATCH (n) WHERE NOT n:Mirror UNWIND labels(n) AS name RETURN name, count(*) AS count
     UNION ALL MATCH ()-[r]->() RETURN type(r) AS name, count(*) AS count"""
 
 
@@ -54,7 +53,6 @@ def show(label: str) -> str:
     return f"""
         UNWIND $rows AS row
         MERGE (n:{label} {{{KEYS[label]}: row.key}}) ON CREATE SET n.v = -1
-        {LOCK}
         WITH n, row
         OPTIONAL MATCH (g:Gone {{key: row.gone}})
         WITH n, row, g WHERE coalesce(n.v, -1) <= row.v AND coalesce(g.v, -1) <= row.v
@@ -76,7 +74,6 @@ def bury(label: str) -> str:
     return f"""
         UNWIND $rows AS row
         MERGE (n:{label} {{{KEYS[label]}: row.key}}) ON CREATE SET n.v = -1
-        {LOCK}
         WITH n, row WHERE coalesce(n.v, -1) <= row.v
         MERGE (g:Gone {{key: row.gone}})
         SET g.v = CASE WHEN g.v > row.v THEN g.v ELSE row.v END, g.at = datetime()
