@@ -285,7 +285,7 @@ class TestAGraphThatIsAway:
 
 
 @pytest.mark.neo4j
-@pytest.mark.usefixtures("house", "empty_neo4j")
+@pytest.mark.usefixtures("house", "warm_neo4j", "empty_neo4j")
 class TestNeo4jBehindTheApi:
     """The same documents, but for who answered."""
 

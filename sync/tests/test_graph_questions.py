@@ -1,15 +1,11 @@
 """What Hopper relies on whoever answers: one suite over every adapter, against answers found slowly in the rows."""
 
-from contextlib import suppress
-from functools import partial
-
 import pytest
 from django.db import connection
-from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from sync.graph.adapters import get_questions
-from sync.graph.questions import GraphTooSlow, Sight
+from sync.graph.questions import Sight
 from sync.graph.walks import longest_chain
 from sync.operations import rebuild_graph
 from sync.tests.graph_oracle import Oracle
@@ -22,20 +18,6 @@ SIGHTS = [
     Sight(projects=["p1", "p2"]), Sight(places=["i1", "i2", "i3"]), Sight(closed=["i4", "i5", "i6"]),
     Sight(projects=["p1", "p3"], places=[f"i{n}" for n in range(12)], closed=["i2"]), Sight(places=[]),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def warm_neo4j(neo4j_url):
-    """Ask all once of a server that has just started: it plans for longer than anybody waits for an answer."""
-    with override_settings(NEO4J_URL=neo4j_url):
-        graph = get_questions("neo4j")
-        walks = ("path_to_root", "delegation_chain", "blocked_by", "lineage_of", "stopped_without", "open_blockers")
-        for question in (
-            *(partial(getattr(graph, walk), "none") for walk in walks), partial(graph.patterns_to, "none", least=0),
-            *(partial(graph.tags_together, least=1, sight=sight) for sight in (Sight(), SIGHTS[0])),
-        ):  # fmt: skip
-            with suppress(GraphTooSlow):
-                question()
 
 
 @pytest.fixture(params=["relational", pytest.param("neo4j", marks=pytest.mark.neo4j)])
