@@ -84,7 +84,7 @@ check: lint schema ## lint, types, architecture, schema
 	@$(RUN) -m pytest -q $(addprefix hopper/tests/test_,architecture.py code_rules.py model_rules.py doors.py migrations.py docs.py)
 	@$(MANAGE) makemigrations --check --dry-run
 
-bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, events, tree, graph or quality
+bench: .venv/.dev ## a benchmark: NAME=routing, http, claims, vectors, embed, events, stream, tree, graph or quality
 	@$(RUN) -m bench.$(NAME) $(ARGS)
 
 redis: ## a Redis for development, if redis-server is installed

@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import contextmanager
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import caches
@@ -24,6 +25,8 @@ def pytest_configure():
     settings.LLM_MODEL = settings.SAGE = settings.NEO4J_URL = settings.REDIS_URL = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.WHITENOISE_AUTOREFRESH = True
+    hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine fails no test
+    hypothesis.settings.load_profile("patient")
     settings.MEMORY_REPOSITORY = os.environ["MEMORY_REPOSITORY"] = ""  # in processes that tests start, too
 
 

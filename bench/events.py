@@ -86,7 +86,7 @@ def carried(count: int) -> Iterator[Row]:
 
 
 def claimed(waiting: int) -> Iterator[Row]:
-    """Measure the leasing of a batch from a long queue, over few and over many rows."""
+    """Measure the leasing of a batch from a long queue, over few and over many rows; it is rolled back."""
     for rows in ROWS:
         fill(waiting, rows=min(rows, waiting))
         times = interleave({"lease": lease}, rounds=5, each=4)["lease"]
@@ -94,9 +94,13 @@ def claimed(waiting: int) -> Iterator[Row]:
 
 
 def lease() -> None:
+    from django.db import transaction
+
     from hopper.events.operations.carrying import LEASE, take
 
-    assert len(take("bench", BATCH, LEASE)) == BATCH
+    with transaction.atomic():
+        assert len(take("bench", BATCH, LEASE)) == BATCH
+        transaction.set_rollback(True)
 
 
 def fill(count: int, *, rows: int) -> None:

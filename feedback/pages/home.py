@@ -56,7 +56,6 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             ("Escalations", "stairs", "admin:tasks_taskescalation_changelist"),
             ("Delegations", "call_split", "admin:routing_delegation_changelist"),
             ("External mappings", "link", "admin:sync_externalmapping_changelist"),
-            ("Graph checks", "hub", "admin:sync_graphcheck_changelist"),
         ),
         _group("Places", ("Instances", "lan", "admin:instances_instance_changelist"),
                ("Projects", "folder", "admin:projects_project_changelist")),
@@ -73,6 +72,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             "System", ("Events", "receipt_long", "admin:events_event_changelist"),
             ("Deliveries", "local_shipping", "admin:events_delivery_changelist"),
+            ("Graph checks", "hub", "admin:sync_graphcheck_changelist"),
             ("Embedding usage", "payments", "admin:routing_embeddingusage_changelist"), *_ACCESS,
         ),
     ]  # fmt: skip

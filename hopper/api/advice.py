@@ -102,7 +102,7 @@ def known_of(task: Task, principal: Principal) -> dict[str, Any]:
     return {
         "candidates": [place.as_dict() for place in choice.ranked],
         "filtered": dict(choice.filtered) if whole else {},
-        "rules": routing.told_by_project(choice.evidence.get("rules", {}), among),
+        "rules": routing.told_by_project(found=choice.evidence.get("rules", {}), among=among),
         "neighbours": choice.evidence.get("neighbours", []) if whole else [],
         "threshold": choice.threshold,
         "questions": asked if whole else [question | {"choice": None, "reason": ""} for question in asked],

@@ -54,3 +54,11 @@ def redis_is_guarded(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if not settings.REDIS_URL or "@" in settings.REDIS_URL:
         return []
     return [Error("Redis has no password.", hint="Set REDIS_URL=redis://:password@host:6379/0.", id="hopper.E006")]
+
+
+@register(Tags.security, deploy=True)
+def neo4j_is_guarded(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Report a Neo4j without a password: titles of tasks stand in it."""
+    if not settings.NEO4J_URL or settings.NEO4J_PASSWORD:
+        return []
+    return [Error("Neo4j has no password.", hint="Set NEO4J_PASSWORD, in Neo4j and here.", id="hopper.E007")]

@@ -15,7 +15,7 @@ from hopper.tests.code_rules import ROOTS
 
 pytestmark = pytest.mark.untraced
 APPS = ("instances", "projects", "tasks", "routing", "feedback", "sync")
-PUBLIC = {"models", "operations", "apps", "scopes", "config", "sla"}
+PUBLIC = {"models", "operations", "apps", "scopes", "config", "sla", "kinds"}
 COMPOSABLE = {"serializers", "viewsets", "filters"}
 CONTRACTS = {
     contract["id"]: contract["name"]

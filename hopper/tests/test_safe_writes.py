@@ -16,6 +16,7 @@ from hopper.api.tasks import ComposedTaskViewSet
 from hopper.celery import app
 from hopper.common.models import ApiKey, IdempotencyKey
 from hopper.common.operations import KEPT, purge_idempotency_keys
+from hopper.events.models import Delivery
 from hopper.tests.refusals import nothing_stored, refused
 from hopper.tests.test_roles import DOORS
 from instances.tests.factories import InstanceFactory
@@ -80,6 +81,8 @@ def house(settings):
     accept_delegation(delegation=taken, actor="ada")
     cancel_delegation(delegation=hop, actor="ada")
     settings.LLM_MODEL = "asked-by-nobody"
+    lost = Delivery.objects.order_by("pk").last()
+    Delivery.objects.filter(pk=lost.pk).update(status="dead")
     advice = TaskAdvice.objects.create(task_id="waiting", kind="tags", state="proposed", model="m", asked_by="ada")
     return {
         "policy": policy.pk,
@@ -90,6 +93,7 @@ def house(settings):
         "offer": offer.pk,
         "taken": taken.pk,
         "advice": advice.pk,
+        "lost": lost.pk,
     }
 
 
@@ -143,6 +147,7 @@ POSTS = [
     ("/review/doubt", {"project": "web", "reason": WORD}),
     ("/feedback/retag/accept", {"project": "web", "tag": WORD}),
     ("/feedback/retag/dismiss", {"project": "web", "tag": WORD}),
+    ("/deliveries/{lost}/retry", {}),
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def may_tell(project: str | None, among: Among) -> bool:
     return among is None or project is None or project in among
 
 
-def told_by_project(found: Mapping[str, Any], among: Among) -> dict[str, Any]:
+def told_by_project(*, found: Mapping[str, Any], among: Among) -> dict[str, Any]:
     """Return the values of those projects that may be told of."""
     return {name: value for name, value in found.items() if may_tell(name, among)}
 
@@ -29,7 +29,7 @@ def told_decision(*, decision: Decision, among: Among) -> Decision:
         return decision
     told = copy(decision)
     told.alternatives = [place for place in decision.alternatives if may_tell(place["project"], among)]
-    told.workload_snapshot = told_by_project(decision.workload_snapshot, among)
+    told.workload_snapshot = told_by_project(found=decision.workload_snapshot, among=among)
     return told
 
 
@@ -39,7 +39,7 @@ def told_episode(*, episode: Episode, among: Among) -> Episode:
         return episode
     told = copy(episode)
     record = {name: value for name, value in episode.decision_factors.items() if name not in HIDDEN}
-    record |= {name: told_by_project(record[name], among) for name in BY_PROJECT if name in record}
+    record |= {name: told_by_project(found=record[name], among=among) for name in BY_PROJECT if name in record}
     record |= {
         name: [place for place in record[name] if may_tell(place["project"], among)]
         for name in LISTED

@@ -1,4 +1,5 @@
 import pytest
+from django.urls import reverse
 
 from feedback.operations import record_feedback, withdraw_feedback
 from routing.learning.history import History, Told, Trial
@@ -110,6 +111,15 @@ class TestWhatBecameOfSimilarTasks:
         assert explain_task(task=task, among={"data"})["history"] == []
         episode, policy = Episode.objects.get(task=task), loading.load_knowledge().policy
         assert replay(episode.decision_factors, policy).confidence == pytest.approx(episode.confidence)
+
+    def test_is_shown_on_the_page_of_the_decision(self, admin_client):
+        make_projects("web", "data")
+        self.sent(4, was_good_match=True)
+        task = TaskFactory(title=GIZMO)
+        route_task(task=task)
+        page = admin_client.get(reverse("admin:routing_decision_change", args=[task.pk])).content.decode()
+        assert "How similar tasks fared" in page
+        assert page.count("<td>well</td>") == 4
 
     def test_is_missed_by_no_replay_of_a_record_from_before_it(self):
         (web, _) = make_projects("web", "data")

@@ -118,7 +118,7 @@ class TestMining:
         assert sum(seen.successes for seen in finding.evidence if seen.source == "local") == 20
         assert sum(seen.failures for seen in finding.evidence if seen.source == "far") == 100
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.data())
     def test_does_not_depend_on_the_order_in_which_episodes_come(self, data):
         places, tags = st.sampled_from(["web", "data", None]), st.sampled_from(["a", "b", "c"])

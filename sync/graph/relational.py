@@ -32,7 +32,8 @@ class RelationalQuestions:
         return sorted(above, key=above.__getitem__)
 
     def delegation_chain(self, task: str) -> list[Hop]:
-        return [Hop(*row) for row in Delegation.objects.of_task(task).values_list(*HOP)[:MOST]]
+        hops = (Hop(*row) for row in Delegation.objects.of_task(task).values_list(*HOP)[:MOST])
+        return sorted(hops, key=lambda hop: (hop.delegated_at, hop.key))
 
     def blocked_by(self, task: str) -> list[str]:
         return by_distance([task], edges_from([task], BLOCKED, most=MOST))[:MOST]
@@ -49,25 +50,28 @@ class RelationalQuestions:
         return [Pair(*row) for row in found]
 
     def patterns_to(self, instance: str, *, least: float) -> list[str]:
-        found = Pattern.objects.routing_to(instance).filter(confidence__gte=least)
-        return list(found.order_by("-confidence", "pk").values_list("pk", flat=True)[:MOST])
+        found = Pattern.objects.routing_to(instance).filter(confidence__gte=least).order_by("-confidence", "pk")
+        rows = found.values_list("confidence", "pk")[:MOST]
+        return [key for _, key in sorted(rows, key=lambda row: (-row[0], row[1]))]
 
     def stopped_without(self, instance: str) -> Stopped:
         branch = list(Instance.objects.in_branches([instance]).values_list("pk", flat=True))
-        here = self._open(Q(instance=instance))
-        below = self._open(AnyOf("instance_id", [key for key in branch if key != instance]))
+        here = _first(Task.objects.open().filter(instance=instance))
+        below = _first(Task.objects.open().filter(AnyOf("instance_id", [key for key in branch if key != instance])))
         handed = Delegation.objects.open().filter(AnyOf("target_instance_id", branch)).values("task")
-        delegated = self._open(Q(pk__in=handed) & _outside(branch))
+        delegated = _first(Task.objects.open().filter(_outside(branch), pk__in=handed))
         stopped = [*here, *below, *delegated]
         waiting = by_distance(stopped, edges_from(stopped, BLOCKED, most=MOST, where=IS_OPEN))
-        projects = Project.objects.filter(AnyOf("instance_id", branch)).order_by("pk").values_list("pk", flat=True)
-        return Stopped(here, below, delegated, waiting[:MOST], list(projects[:MOST]))
+        projects = _first(Project.objects.filter(AnyOf("instance_id", branch)))
+        return Stopped(here, below, delegated, waiting[:MOST], projects)
 
     def open_blockers(self, task: str) -> list[tuple[str, str]]:
         return edges_from([task], BLOCKERS, most=MOST, where=IS_OPEN)
 
-    def _open(self, where: Any) -> list[str]:
-        return list(Task.objects.open().filter(where).order_by("pk").values_list("pk", flat=True)[:MOST])
+
+def _first(rows: Any) -> list[str]:
+    """Return the first keys, in an order that no collation of a database changes."""
+    return sorted(rows.order_by("pk").values_list("pk", flat=True)[:MOST])
 
 
 def _tasks_in(sight: Sight) -> Any:

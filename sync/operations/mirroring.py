@@ -13,7 +13,7 @@ from sync.operations.reading import SUBJECTS, existing, pages, read_nodes, versi
 
 CONSUMER = "graph"
 BATCH = 200
-PAGE = 1000
+PAGE = 500
 KEPT_DAYS = 7  # of what is left of deleted rows: longer than any delivery of an older state can be under way
 
 Keys = Sequence[str]

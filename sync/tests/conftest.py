@@ -1,6 +1,13 @@
 """A graph for tests: one server for all, empty for each."""
 
+from contextlib import suppress
+from functools import partial
+
 import pytest
+from django.test import override_settings
+
+from sync.graph.adapters import get_questions
+from sync.graph.questions import GraphTooSlow, Sight
 
 
 @pytest.fixture
@@ -21,3 +28,17 @@ def graph(empty_neo4j, settings):
         kind: [*settings.CONSUMERS.get(kind, ()), "graph"] for kind in settings.GRAPH_EVENTS
     }
     return get_mirror()
+
+
+@pytest.fixture(scope="session")
+def warm_neo4j(neo4j_url):
+    """Ask all once of a server that has just started: it plans for longer than anybody waits for an answer."""
+    with override_settings(NEO4J_URL=neo4j_url):
+        graph = get_questions("neo4j")
+        walks = ("path_to_root", "delegation_chain", "blocked_by", "lineage_of", "stopped_without", "open_blockers")
+        for question in (
+            *(partial(getattr(graph, walk), "none") for walk in walks), partial(graph.patterns_to, "none", least=0),
+            *(partial(graph.tags_together, least=1, sight=sight) for sight in (Sight(), Sight(places=["none"]))),
+        ):  # fmt: skip
+            with suppress(GraphTooSlow):
+                question()

@@ -11,6 +11,9 @@ from instances.tests.factories import InstanceFactory
 from projects.tests.factories import ProjectFactory
 from routing.models import Pattern
 from routing.tests.factories import make_hop
+from sync.graph import GraphRefused, GraphUnavailable
+from sync.graph.adapters import ask
+from sync.graph.questions import GraphTooSlow
 from sync.operations import rebuild_graph
 from tasks.models import Task, TaskDependency
 from tasks.operations import add_dependency
@@ -262,9 +265,27 @@ class TestAGraphThatIsAway:
         assert "does not answer" in status["problem"]
         assert "problem" not in api("viewer").get("/graph/status").json()
 
+    @pytest.mark.parametrize(("error", "asked"), [
+        (GraphUnavailable, ["neo4j", "relational", "relational"]),
+        (GraphRefused, ["neo4j", "relational", "relational"]),
+        (GraphTooSlow, ["neo4j", "relational", "neo4j", "relational"]),
+    ])  # fmt: skip
+    def test_is_left_alone_but_not_for_one_question_that_takes_too_long(self, settings, error, asked):
+        settings.NEO4J_URL = f"bolt://127.0.0.1:{free_port()}"
+        seen = []
+
+        def question(graph):
+            seen.append(graph.name)
+            if graph.name == "neo4j":
+                raise error
+            return "an answer"
+
+        assert [ask(question), ask(question)] == [("an answer", "relational")] * 2
+        assert seen == asked
+
 
 @pytest.mark.neo4j
-@pytest.mark.usefixtures("house", "empty_neo4j")
+@pytest.mark.usefixtures("house", "warm_neo4j", "empty_neo4j")
 class TestNeo4jBehindTheApi:
     """The same documents, but for who answered."""
 

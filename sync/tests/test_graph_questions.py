@@ -25,6 +25,7 @@ def ask(request):
     """Return a function that gives the adapter, which knows the rows as they stand."""
     if request.param == "relational":
         return lambda: get_questions("relational")
+    request.getfixturevalue("warm_neo4j")
     request.getfixturevalue("empty_neo4j")
     return lambda: rebuild_graph() and get_questions("neo4j")
 

@@ -18,7 +18,7 @@ WRITTEN = dict(re.findall(r"```cypher\n(// .*?)\n(.*?)```", PAGE.read_text(), re
 
 
 @pytest.fixture
-def asked(empty_neo4j):
+def asked(warm_neo4j, empty_neo4j):
     """Return a function that runs a written query by how its comment begins, on a mirrored house."""
     grow(1)
     rebuild_graph()

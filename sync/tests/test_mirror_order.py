@@ -77,7 +77,7 @@ def carry(states, order, apply):
 
 
 class TestAnyOrder:
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, suppress_health_check=list(HealthCheck))
     @given(data=st.data(), states=histories())
     def test_ends_with_the_latest_states(self, graph, data, states):
         order = data.draw(st.permutations([*range(len(states))] * 2))

@@ -236,7 +236,7 @@ class Life(RuleBasedStateMachine):
 def live(life, lives, steps=50):
     """Live that many lives of at most so many steps, the same ones each time."""
     swift = settings(
-        max_examples=lives, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck),
+        max_examples=lives, stateful_step_count=steps, suppress_health_check=list(HealthCheck),
         derandomize=True, database=None, phases=[Phase.generate],
     )  # fmt: skip
     run_state_machine_as_test(life, settings=swift)

@@ -1,15 +1,19 @@
 """One listener: catches up from the database, then follows what all share."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from hopper.events.stream.frames import in_thread, read_page
+from django.db import DatabaseError
+
+from hopper.events.stream.frames import Page, in_thread, read_page
 from hopper.events.stream.hub import Hub
 
 RETRY = b"retry: 2000\n\n"  # milliseconds after which a browser comes back
 STILL_HERE = b":\n\n"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ async def follow(
     async with hub.listening():
         while not hub.is_closing:
             news = hub.news
-            page = hub.page_after(place) or await in_thread(partial(read_page, place, wanted))
+            page = hub.page_after(place) or await _read(place, wanted)
             if text := b"".join(frame.text for frame in page.frames if wanted.items() <= frame.facts.items()):
                 yield text
                 said = clock()
@@ -41,9 +45,27 @@ async def follow(
                 yield STILL_HERE
                 said = clock()
             if clock() >= checked + rhythm.recheck:
-                if not await in_thread(may_go_on):
+                if not await _holds(may_go_on):
                     return
                 checked = clock()
             if page.place == place:
                 await hub.wait(news, min(said + rhythm.heartbeat, checked + rhythm.recheck) - clock())
             place = page.place
+
+
+async def _read(place: int, wanted: Mapping[str, str]) -> Page:
+    """Read a page; while the database is away there is none, and the listener stays."""
+    try:
+        page: Page = await in_thread(partial(read_page, place, wanted))
+    except DatabaseError as error:
+        log.warning("A listener waits for the database: %s", error)
+        return Page((), place)
+    return page
+
+
+async def _holds(may_go_on: Callable[[], bool]) -> bool:
+    """Tell whether the right holds; who cannot be asked about is let go, and comes back."""
+    try:
+        return bool(await in_thread(may_go_on))
+    except DatabaseError:
+        return False

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, NamedTuple, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import connection
 
 from hopper.common.rest.renderers import FastJSONRenderer
 from hopper.events.models import Event
@@ -36,14 +36,14 @@ class Page(NamedTuple):
 
 
 def in_thread(ask: Callable[[], Answer]) -> Any:
-    """Ask the database in another thread; to be awaited. The connection is given back after it."""
+    """Ask the database in another thread; to be awaited. Its connection goes back to the pool, whatever its age."""
 
     @wraps(ask)
     def asked() -> Answer:
         try:
             return ask()
         finally:
-            close_old_connections()
+            connection.close()
 
     return sync_to_async(asked, thread_sensitive=False, executor=_threads)()
 

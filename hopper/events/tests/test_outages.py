@@ -37,9 +37,9 @@ class TestAnOutage:
 
     def test_of_two_hours_costs_one_delivery_every_thirty_seconds(self, away):
         since, probes = Outage.objects.get().created_at, 0
-        for _ in range(240):
+        for step in range(240):
             pass_time(30)
-            for sink in (still_away(), still_away(), still_away()):  # three workers
+            for sink in [still_away() for _ in range(1 if step % 20 else 3)]:  # workers
                 sink.drain()
                 assert sink.calls in ([], [1])
                 probes += len(sink.calls)

@@ -38,7 +38,7 @@ class TestStampPositions:
 
         assert (end_of_log(), stamp_positions(), end_of_log()) == (0, 1, 2)
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(steps=st.lists(st.one_of(st.tuples(st.just("write"), st.integers(1, 5)),
                                     st.tuples(st.just("stamp"), st.integers(1, 4))), max_size=12))  # fmt: skip
     def test_leaves_no_gap_and_never_moves_one(self, steps):

@@ -13,6 +13,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import OperationalError
 from django.test import AsyncClient, AsyncRequestFactory
 
 from hopper.common.keys import create_key, revoke_key
@@ -23,6 +24,7 @@ from hopper.events.viewsets import EventViewSet
 from hopper.tests.processes import Processes, answers, free_port, wait_until
 from hopper.tests.race import race
 from hopper.tests.refusals import refused
+from instances.models import Instance
 from instances.tests.factories import InstanceFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,9 +32,20 @@ STREAM = "/api/v1/events/stream"
 WRITERS, EACH = 4, 60
 
 
+def patiently(action):
+    """Do it again while a table of SQLite in memory is locked: there a reader in another thread keeps writers out."""
+    for _ in range(1000):
+        try:
+            return action()
+        except OperationalError as error:
+            failure = error
+    raise failure
+
+
 def happen(count=1, key="a", kind="instance.seen"):
-    row = InstanceFactory._meta.model.objects.filter(pk=key).first() or InstanceFactory(id=key)
-    return [record_event(kind, row, actor="ada") for _ in range(count)]
+    row = patiently(lambda: Instance.objects.filter(pk=key).first() or InstanceFactory(id=key))
+    for _ in range(count):
+        patiently(lambda: record_event(kind, row, actor="ada"))
 
 
 later = sync_to_async(happen)
@@ -228,7 +241,7 @@ class TestSomebodyWhoseRightEnds:
                 await anext(chunks)
                 await later()
                 assert numbers(await take(chunks, 1)) == [1]
-                await sync_to_async(end)()
+                await sync_to_async(patiently)(end)
                 return [chunk async for chunk in chunks]
 
         request.session = getattr(request, "session", SessionStore())

@@ -56,13 +56,19 @@ class Command(HopperCommand):
     def show(self, answer: Answer) -> None:
         for line in answer.get("differences", [])[:SHOWN]:
             self.stdout.write(line)
-        super().show({name: value for name, value in answer.items() if name != "differences"})
+        super().show({name: _words(value) for name, value in answer.items() if name != "differences"})
 
     def complaint(self, answer: Answer) -> str | None:
         if not answer.get("left"):
             return None
         then = DEAD if answer["repaired"] else "Type: python manage.py graph reconcile --repair"
         return f"The graph differs from the rows in {answer['left']} places. {then}"
+
+
+def _words(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(one)}" for name, one in value.items()) or "none"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else value
 
 
 @contextmanager

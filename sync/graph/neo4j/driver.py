@@ -27,7 +27,8 @@ LONGEST_TRANSACTION, LONGEST_STREAM = 10.0, 300.0
 RETRIED_FOR, FIRST_RETRY = 15.0, 0.1
 
 # What it says of itself rather than of what it was told: a transaction took too long, or the database is not there yet.
-BUSY = ("Neo.ClientError.Transaction.TransactionTimedOut", "Neo.DatabaseError.Database", "Neo.ClientError.Database")
+TOO_LONG = "Neo.ClientError.Transaction.TransactionTimedOut"
+BUSY = (TOO_LONG, "Neo.DatabaseError.Database", "Neo.ClientError.Database")
 
 _one_at_a_time = threading.Lock()
 _drivers: dict[tuple[int, str, str, str], Driver] = {}
@@ -90,10 +91,17 @@ def read(cypher: str, **parameters: Any) -> list[Row]:
 def write(work: Callable[[ManagedTransaction], Result]) -> Result:
     """Do the work in one transaction of at most ten seconds, anew if another was in its way.
 
+    One that took too long is tried once more: a server that has just started takes seconds to plan what it then knows.
+
     :raises GraphUnavailable: if Neo4j does not answer
     """
     limited = unit_of_work(timeout=LONGEST_TRANSACTION)(work)
     with _session() as session:
+        try:
+            return session.execute_write(limited)
+        except Neo4jError as error:
+            if not str(error.code).startswith(TOO_LONG):
+                raise
         return session.execute_write(limited)
 
 

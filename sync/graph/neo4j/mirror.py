@@ -47,7 +47,7 @@ class Neo4jMirror:
     def forget(self, label: str, keys: Sequence[str]) -> None:
         """Set the nodes back to a version below any other, and remove what is left of deleted ones."""
         if keys:
-            _write(lambda transaction: ask_in(transaction, statements.forget(label), keys=_named(label, keys)))
+            _write(lambda transaction: ask_in(transaction, statements.forget(label), keys=list(keys)))
 
     def strays(self) -> list[Stray]:
         """Return the nodes of our labels without a key, and the relationships that no label owns."""
@@ -103,15 +103,6 @@ def _here() -> tuple[int, str]:
     return os.getpid(), settings.NEO4J_URL
 
 
-def _named(label: str, keys: Sequence[str]) -> list[Row]:
-    return [{"key": key, "gone": _trace(label, key)} for key in keys]
-
-
-def _trace(label: str, key: str) -> str:
-    """Return the key of what is left of a deleted row."""
-    return f"{label}:{key}"
-
-
 def _apply(transaction: ManagedTransaction, nodes: Sequence[Node]) -> None:
     for label in dict.fromkeys(node.label for node in nodes):
         there = [node for node in nodes if node.label == label and node.exists]
@@ -119,37 +110,32 @@ def _apply(transaction: ManagedTransaction, nodes: Sequence[Node]) -> None:
         if there:
             _show(transaction, label, there)
         if gone:
-            ask_in(transaction, statements.bury(label), rows=[_parameters(node) for node in gone])
+            ends = [{"key": node.key, "v": node.version} for node in gone]
+            ask_in(transaction, statements.bury(label), ends=ends)
 
 
 def _show(transaction: ManagedTransaction, label: str, nodes: Sequence[Node]) -> None:
     """Show the states that are news, and replace their relationships."""
-    rows = [_parameters(node) for node in nodes]
-    fresh = {row["key"] for row in ask_in(transaction, statements.show(label), rows=rows)}
-    if len(fresh) < len(rows):
-        ask_in(transaction, statements.drop_remains(label), rows=[row for row in rows if row["key"] not in fresh])
+    states = [{**node.properties, KEYS[label]: node.key, "v": node.version} for node in nodes]
+    fresh = {row["key"] for row in ask_in(transaction, statements.show(label), states=states)}
+    late = [node.key for node in nodes if node.key not in fresh]
+    if late:
+        ask_in(transaction, statements.drop_remains(label), keys=late)
     if fresh:
-        ask_in(transaction, statements.cut(label), keys=sorted(fresh))
+        ask_in(transaction, statements.cut(label), keys=list(fresh))
     for way in OWN[label]:
-        edges = [_edge(node, edge) for node in nodes if node.key in fresh for edge in node.edges if _goes(edge, way)]
+        edges = [_told(node, edge) for node in nodes if node.key in fresh for edge in node.edges if _goes(edge, way)]
         if edges:
             ask_in(transaction, statements.link(label, way), edges=edges)
 
 
+def _told(node: Node, edge: Edge) -> list[Any]:
+    """Return an edge as briefly as can be: the driver takes longer to write it than Neo4j to read it."""
+    return [node.key, edge.key, dict(edge.properties)] if edge.properties else [node.key, edge.key]
+
+
 def _goes(edge: Edge, way: Way) -> bool:
     return (edge.type, edge.label, edge.outgoing) == (way.type, way.label, way.outgoing)
-
-
-def _parameters(node: Node) -> Row:
-    shown = {**node.properties, KEYS[node.label]: node.key, "v": node.version}
-    return {"key": node.key, "gone": _trace(node.label, node.key), "v": node.version, "shown": shown}
-
-
-def _edge(node: Node, edge: Edge) -> Row:
-    return {
-        "key": node.key, "v": node.version, "far": edge.key, "gone": _trace(edge.label, edge.key),
-        "shown": dict(edge.properties),
-    }  # fmt: skip
 
 
 def _node(label: str, row: Row) -> Node:

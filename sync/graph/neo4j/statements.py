@@ -51,32 +51,32 @@ COUNTS = """
 def show(label: str) -> str:
     """Give nodes the states that are no older than what is known of them; return the keys of those."""
     return f"""
-        UNWIND $rows AS row
-        MERGE (n:{label} {{{KEYS[label]}: row.key}}) ON CREATE SET n.v = -1
-        WITH n, row
-        OPTIONAL MATCH (g:Gone {{key: row.gone}})
-        WITH n, row, g WHERE coalesce(n.v, -1) <= row.v AND coalesce(g.v, -1) <= row.v
-        SET n = row.shown
+        UNWIND $states AS state
+        MERGE (n:{label} {{{KEYS[label]}: state.{KEYS[label]}}}) ON CREATE SET n.v = -1
+        WITH n, state
+        OPTIONAL MATCH (g:{TRACE} {{key: {_trace(label, "state." + KEYS[label])}}})
+        WITH n, state, g WHERE coalesce(n.v, -1) <= state.v AND coalesce(g.v, -1) <= state.v
+        SET n = state
         DELETE g
-        RETURN row.key AS key"""
+        RETURN n.{KEYS[label]} AS key"""
 
 
 def drop_remains(label: str) -> str:
     """Remove what a state that came too late has made anew."""
     return f"""
-        UNWIND $rows AS row
-        MATCH (n:{label} {{{KEYS[label]}: row.key}}) WHERE n.v = -1 AND NOT EXISTS {{ (n)--() }}
+        UNWIND $keys AS key
+        MATCH (n:{label} {{{KEYS[label]}: key}}) WHERE n.v = -1 AND NOT EXISTS {{ (n)--() }}
         DELETE n"""
 
 
 def bury(label: str) -> str:
     """Leave of nodes a trace with the version of their end; a later state stays."""
     return f"""
-        UNWIND $rows AS row
-        MERGE (n:{label} {{{KEYS[label]}: row.key}}) ON CREATE SET n.v = -1
-        WITH n, row WHERE coalesce(n.v, -1) <= row.v
-        MERGE (g:Gone {{key: row.gone}})
-        SET g.v = CASE WHEN g.v > row.v THEN g.v ELSE row.v END, g.at = datetime()
+        UNWIND $ends AS end
+        MERGE (n:{label} {{{KEYS[label]}: end.key}}) ON CREATE SET n.v = -1
+        WITH n, end WHERE coalesce(n.v, -1) <= end.v
+        MERGE (g:{TRACE} {{key: {_trace(label, "end.key")}}})
+        SET g.v = CASE WHEN g.v > end.v THEN g.v ELSE end.v END, g.at = datetime()
         DETACH DELETE n"""
 
 
@@ -88,16 +88,19 @@ def cut(label: str) -> str:
 
 
 def link(label: str, way: Way) -> str:
-    """Make relationships; one whose far end was deleted later than its owner's state came to be is left out."""
+    """Make relationships, given as `[key, far key, properties]`.
+
+    One whose far end was deleted later than its owner's state came to be is left out.
+    """
     far = KEYS[way.label]
     arrow = f"-[r:{way.type}]->(o)" if way.outgoing else f"<-[r:{way.type}]-(o)"
     return f"""
         UNWIND $edges AS edge
-        MATCH (n:{label} {{{KEYS[label]}: edge.key}})
-        MERGE (o:{way.label} {{{far}: edge.far}}) ON CREATE SET o.v = -1
+        MATCH (n:{label} {{{KEYS[label]}: edge[0]}})
+        MERGE (o:{way.label} {{{far}: edge[1]}}) ON CREATE SET o.v = -1
         WITH n, edge, o
-        OPTIONAL MATCH (g:Gone {{key: edge.gone}}) WHERE g.v > edge.v
-        FOREACH (x IN CASE WHEN g IS NULL THEN [1] ELSE [] END | CREATE (n){arrow} SET r = edge.shown)
+        OPTIONAL MATCH (g:{TRACE} {{key: {_trace(way.label, "edge[1]")}}}) WHERE g.v > n.v
+        FOREACH (x IN CASE WHEN g IS NULL THEN [1] ELSE [] END | CREATE (n){arrow} SET r += coalesce(edge[2], {{}}))
         WITH o, g WHERE g IS NOT NULL AND o.v = -1 AND NOT EXISTS {{ (o)--() }}
         DELETE o"""
 
@@ -121,9 +124,14 @@ def versions(label: str) -> str:
 def forget(label: str) -> str:
     """Set nodes, and what is left of deleted ones, back to the version below any other."""
     return f"""
-        UNWIND $keys AS row
-        OPTIONAL MATCH (n:{label} {{{KEYS[label]}: row.key}}) SET n.v = -1
-        WITH row OPTIONAL MATCH (g:Gone {{key: row.gone}}) DELETE g"""
+        UNWIND $keys AS key
+        OPTIONAL MATCH (n:{label} {{{KEYS[label]}: key}}) SET n.v = -1
+        WITH key OPTIONAL MATCH (g:{TRACE} {{key: {_trace(label, "key")}}}) DELETE g"""
+
+
+def _trace(label: str, key: str) -> str:
+    """Return the key of what is left of a deleted row, where `key` gives that of the row."""
+    return f"'{label}:' + {key}"
 
 
 def _directions(label: str) -> list[str]:
