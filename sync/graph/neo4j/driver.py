@@ -158,5 +158,6 @@ def in_our_words() -> Iterator[None]:
         raise GraphRefused(f"Neo4j refused: {_first_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _first_line(error: Neo4jError) -> str:
+    said = (error.message or "").strip() or "it does not say why"
+    return f"{said.splitlines()[0]} ({error.code})"
