@@ -6,12 +6,12 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from hopper.common.errors import HopperError
+from hopper.management.base import GIVEN_UP
 from hopper.management.diagnosis.finding import Finding
 from sync.models import GraphCheck
 from sync.operations import graph_lag, last_check, missing_constraints
 
 LATE = 60  # seconds
-GIVEN_UP = "/admin/events/delivery/?status__exact=dead"
 
 
 def examine_graph(database: Finding) -> Iterator[Finding]:
