@@ -56,18 +56,15 @@ class EventQuerySet(models.QuerySet):
 
     def for_principal(self, principal: Any) -> Self:
         """Events that the principal may see: the log spans every branch, so a limited key sees none."""
-        limited = principal.instances or principal.projects
-        return self.none() if limited or not principal.may(Role.VIEWER) else self.all()
+        return self.none() if principal.is_limited or not principal.may(Role.VIEWER) else self.all()
 
     def search(self, text: str) -> Self:
         """Events whose type, subject or actor contains every word."""
         found = self
         for word in text.split():
             found = found.filter(
-                models.Q(type__icontains=word)
-                | models.Q(aggregate_id__icontains=word)
-                | models.Q(actor__icontains=word)
-            )
+                Q(type__icontains=word) | Q(aggregate_id__icontains=word) | Q(actor__icontains=word)
+            )  # fmt: skip
         return found
 
 

@@ -9,12 +9,13 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 
 from hopper.common.rest.renderers import FastJSONRenderer
+from hopper.events.filters import StreamFilter
 from hopper.events.models import Event
 from hopper.events.operations import end_of_log, stamp_positions
 from hopper.events.serializers import EventSerializer
 
 PAGE = 500
-FACTS = ("type", "aggregate_type", "aggregate_id", "actor")  # what a stream can be narrowed by
+FACTS = StreamFilter.Meta.fields
 Answer = TypeVar("Answer")
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stream")  # and connections, however many listen
 _json = FastJSONRenderer()
