@@ -88,7 +88,7 @@ def _fresh_process():
     from hopper.common import absence, jobs
     from routing.operations import loading
 
-    absence.redis.end()
+    absence.forget()
     jobs.forget()
     loading.forget()
     caches["working"].clear()
@@ -117,6 +117,16 @@ def api(db):
         return ApiClient(text)
 
     return client
+
+
+@pytest.fixture
+def processes():
+    """Programs that a test starts; whatever still runs at its end is killed."""
+    from hopper.tests.processes import Processes
+
+    running = Processes()
+    yield running
+    running.kill_all()
 
 
 @pytest.fixture(scope="session")

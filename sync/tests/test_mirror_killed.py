@@ -9,8 +9,10 @@ import pytest
 from hopper.common.keys import create_key
 from hopper.tests.caller import Caller
 from hopper.tests.commands import manage
-from hopper.tests.processes import Processes, start_neo4j, start_redis, wait_until
+from hopper.tests.processes import start_redis, wait_until
 from instances.operations import create_instance
+from sync.graph.neo4j.driver import run
+from sync.graph.neo4j.statements import CONSTRAINTS
 from tasks.models import Task
 from tasks.operations import add_dependency, change_task, create_tasks, delete_task
 
@@ -23,16 +25,8 @@ FAILED = "SELECT COUNT(*) FROM deliveries WHERE consumer = 'graph' AND (status =
 
 
 @pytest.fixture
-def processes():
-    running = Processes()
-    yield running
-    running.kill_all()
-
-
-@pytest.fixture
-def thousand_events(transactional_db, settings):
+def thousand_events(transactional_db, news_for_the_graph):
     """Write a thousand events on a hundred tasks, some of which end, while nobody carries them."""
-    settings.CONSUMERS = settings.CONSUMERS | {kind: ["graph"] for kind in settings.GRAPH_EVENTS}
     chance = Random(8)
     create_instance(id="top", name="Top", scope="GLOBAL", actor="ada")
     create_tasks(rows=[{"id": f"t{n}", "title": f"Task {n}", "tags": ["api"]} for n in range(TASKS)], actor="ada")
@@ -58,7 +52,9 @@ def reconcile(processes, url):
 
 
 class TestAnOutageAndTwelveKills:
-    def test_leave_the_graph_as_the_rows_are(self, processes, thousand_events, shared_url, rows_of, tmp_path):
+    def test_leave_the_graph_as_the_rows_are(
+        self, processes, thousand_events, shared_url, rows_of, empty_neo4j, neo4j_url
+    ):  # fmt: skip
         url = processes.environment["DATABASE_URL"] = shared_url()
         processes.environment["NEO4J_URL"] = "bolt://127.0.0.1:1"
         waiting = rows_of(OPEN)[0][0]
@@ -67,7 +63,9 @@ class TestAnOutageAndTwelveKills:
         for carrier in carriers:
             processes.kill(carrier)
 
-        start_neo4j(processes, tmp_path)
+        for name in CONSTRAINTS:  # as of a new server: several carriers meet there and make them
+            run(f"DROP CONSTRAINT {name} IF EXISTS")
+        processes.environment["NEO4J_URL"] = neo4j_url
         carriers = [relay(processes) for _ in range(WORKERS)]
         for kill in range(KILLS):
             seen = rows_of(DONE)[0][0]
@@ -84,12 +82,14 @@ class TestAnOutageAndTwelveKills:
 
 @pytest.mark.redis
 class TestAWorkerAndBeat:
-    def test_mirror_what_is_written_through_the_api(self, processes, transactional_db, shared_url, rows_of, tmp_path):
+    def test_mirror_what_is_written_through_the_api(
+        self, processes, transactional_db, shared_url, rows_of, tmp_path, empty_neo4j, neo4j_url
+    ):  # fmt: skip
         """The whole way: web, database, beat, Redis, worker, Neo4j."""
         _, key = create_key(name="ada", role="operator")
         url = processes.environment["DATABASE_URL"] = shared_url()
         start_redis(processes, tmp_path)
-        start_neo4j(processes, tmp_path)
+        processes.environment["NEO4J_URL"] = neo4j_url
         call = Caller(processes.web(), key)
         processes.worker()
         processes.beat(tmp_path)
