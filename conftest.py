@@ -30,13 +30,18 @@ def pytest_configure():
     settings.MEMORY_REPOSITORY = os.environ["MEMORY_REPOSITORY"] = ""  # in processes that tests start, too
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Measure coverage at the first case of a parametrised test only: tracing takes as long as the test itself."""
+    """Measure coverage at the first case of a parametrised test only: tracing takes as long as the test itself.
+
+    `make servers` gives each file to one process, and all that need Neo4j to the same one: it takes long to start.
+    """
     seen = set()
     for item in items:
         if item.function in seen:
             item.add_marker("untraced")
         seen.add(item.function)
+        item.add_marker(pytest.mark.xdist_group("neo4j" if item.get_closest_marker("neo4j") else item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,14 +12,14 @@ from hopper.common.models import Role, Versioned
 
 
 def _keys_of(relation: Any, row: models.Model) -> list[str]:
-    """Return the keys of the rows that belong to the row; what bears its key is known when it is gone, too."""
+    """Return the keys of the related rows; one that shares the row's own key needs no query, and may be deleted."""
     if relation.field.primary_key:
         return [str(row.pk)]
     others = relation.related_model._default_manager.filter(**{relation.field.name: row.pk})
     return [str(key) for key in others.values_list("pk", flat=True)]
 
 
-# The words of the partial indexes, as SQLite wants to read them.
+# In the very words of the partial indexes, as SQLite uses an index only then.
 IS_OPEN = Usual("{0} IN ('pending', 'leased')", "status")
 IS_DEAD = Asked("{0} = 'dead'", "status")
 IS_UNDONE = Asked("NOT ({0} = 'done')", "status")

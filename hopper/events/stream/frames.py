@@ -30,14 +30,14 @@ class Frame(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What follows a place, and the place that was read up to: nothing wanted is left before it."""
+    """The frames after a place, and the place that was read up to: no wanted event is left before it."""
 
     frames: Sequence[Frame]
     place: int
 
 
 def in_thread(ask: Callable[[], Answer]) -> Any:
-    """Ask the database in another thread; to be awaited. Its connection goes back to the pool, whatever its age."""
+    """Return an awaitable that asks the database in another thread, and gives its connection back afterwards."""
 
     @wraps(ask)
     def asked() -> Answer:
