@@ -75,8 +75,8 @@ def compare_graph(*, tick: Tick = lambda label, count: None) -> Comparison:
 def _compare_page(mirror: GraphMirror, label: str, keys: Keys, found: Comparison) -> None:
     """Compare the rows with their nodes.
 
-    What is open is asked between rows and graph, and versions once more after it: a row that changed meanwhile, or
-    whose change is still under way, is not held against the graph.
+    Open deliveries are looked up after the rows and before the graph, and versions once more after that: a row that
+    changed meanwhile, or whose change is still under way, is not held against the graph.
     """
     wanted = {node.key: node for node in read_nodes(label, keys)}
     waiting = _under_way(label, keys)
@@ -104,7 +104,7 @@ def _absent(mirror: GraphMirror, ends: Iterable[tuple[str, str]]) -> set[tuple[s
 
 
 def _bogus(mirror: GraphMirror, label: str) -> Iterator[Difference]:
-    """Yield the nodes that no row stands for, and whose end is not under way; they are looked at twice."""
+    """Yield the nodes that no row stands for and whose end is not under way, if a second look still finds them."""
     for seen in mirror.versions(label):
         keys = [key for key in seen if key]
         alone = set(keys) - existing(label, keys)
