@@ -1,13 +1,13 @@
 from django_filters import rest_framework as filters
 
-from hopper.common.rest.filters import MomentFilter, StrictFilterSet
+from hopper.common.rest.filters import MomentFilter, StrictFilterSet, WholeNumberFilter
 from hopper.events.models import Delivery, Event
 
 
 class StreamFilter(StrictFilterSet):
     """What the stream can be narrowed by; `after` is the position of the last event seen."""
 
-    after = filters.NumberFilter(field_name="position", lookup_expr="gt", min_value=0)
+    after = WholeNumberFilter(field_name="position", lookup_expr="gt", min_value=0)
 
     class Meta:
         model = Event

@@ -89,7 +89,7 @@ class TestARedisThatIsAway:
         (first, task), *others = [client.submit() for _ in range(5)]
         assert task["project"] == "sark"
         assert first < PATIENCE_OF_A_WRITE + 0.5
-        assert max(seconds for seconds, _ in others) < 0.5
+        assert max(seconds for seconds, _ in others) < 1  # what the first waits for the broker alone
         assert client.work() == "completed"
 
     def test_lets_work_go_on_and_workers_resume_when_it_is_back(self, processes, shared_url, rows_of, tmp_path):

@@ -4,10 +4,11 @@ import os
 
 import pytest
 from django.core.checks import run_checks
+from neo4j.exceptions import Neo4jError
 
 from hopper.common.env import TolerantEnv
 from sync.graph import GraphUnavailable, get_mirror
-from sync.graph.neo4j.driver import get_driver, read, run
+from sync.graph.neo4j.driver import get_driver, in_our_words, read, run
 
 NOBODY = "bolt://127.0.0.1:1"
 
@@ -27,6 +28,18 @@ class TestASentence:
 
         with pytest.raises(GraphUnavailable, match=sentence.replace("?", r"\?")):
             get_mirror().counts()
+
+    @pytest.mark.parametrize(
+        ("code", "sentence"),
+        [
+            ("Security.Unauthorized", "does not let Hopper in: correct NEO4J_USERNAME and NEO4J_PASSWORD"),
+            ("Security.CredentialsExpired", "still has its first password: change it there, and set NEO4J_PASSWORD"),
+        ],
+    )
+    def test_says_who_is_not_let_in(self, code, sentence):
+        """No delivery is to blame for it: an outage, which uses up no attempt."""
+        with pytest.raises(GraphUnavailable, match=sentence), in_our_words():
+            raise Neo4jError._hydrate_neo4j(code=f"Neo.ClientError.{code}", message="No.")
 
     @pytest.mark.neo4j
     def test_names_nothing_that_is_not_there_yet(self, empty_neo4j, recwarn, caplog):

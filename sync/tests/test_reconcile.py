@@ -78,6 +78,20 @@ class TestReconcile:
         assert ask_again()["by_kind"] == {"changed node": 1}
         assert ask("graph", "reconcile")["found"] == 0
 
+    def test_mends_what_lost_its_label_its_key_or_its_version(self, forty):
+        """What a hand may leave in the graph stops neither the comparison nor the repair."""
+        run("MATCH (t:Task {id: 't39'}) REMOVE t:Task")
+        run("MATCH (t:Task {id: 't38'}) SET t.id = 38")
+        run("MATCH (t:Task {id: 't37'}) SET t.v = 'seven'")
+
+        found = ask_again()
+
+        assert {line for line in found["differences"] if " node: " in line} == {
+            "bogus node: Task", "missing node: Task t37", "missing node: Task t38", "missing node: Task t39"
+        }  # fmt: skip
+        assert found["left"] == 0
+        assert ask("graph", "reconcile")["found"] == 0
+
     def test_cannot_tell_without_a_graph(self, settings, capsys):
         settings.NEO4J_URL = "bolt://127.0.0.1:1"
 

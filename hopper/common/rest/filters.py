@@ -54,6 +54,12 @@ class FlagFilter(filters.BooleanFilter):
         super().__init__(*args, widget=forms.TextInput, **kwargs)
 
 
+class WholeNumberFilter(filters.NumberFilter):
+    """Rows by a number that has no fraction."""
+
+    field_class = forms.IntegerField
+
+
 class MomentField(IsoDateTimeField):
     """A moment that a database can hold in UTC."""
 

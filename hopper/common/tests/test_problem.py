@@ -40,6 +40,9 @@ class TestAProblemDocument:
     def test_answers_anybody_at_an_address_that_does_not_exist(self, path):
         refused(Client().get(path), 404)
 
+    def test_answers_a_write_to_an_address_that_does_not_exist(self):
+        refused(Client(enforce_csrf_checks=True).post("/api/v1/tusks", {}, "application/json"), 404)
+
     def test_says_what_cannot_be_shown(self, api):
         client = api()
         client.http.defaults["HTTP_ACCEPT"] = "text/csv"

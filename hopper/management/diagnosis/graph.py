@@ -11,6 +11,7 @@ from sync.models import GraphCheck
 from sync.operations import graph_lag, last_check, missing_constraints
 
 LATE = 60  # seconds
+DO = "Start it, or correct NEO4J_URL, NEO4J_USERNAME and NEO4J_PASSWORD; until then the database answers."
 GIVEN_UP = "/admin/events/delivery/?status__exact=dead"
 
 
@@ -24,7 +25,7 @@ def examine_graph(database: Finding) -> Iterator[Finding]:
         yield Finding("Neo4j", "ok", f"answers at {settings.NEO4J_URL}")
         yield _constraints(missing)
     except HopperError as error:
-        yield Finding("Neo4j", "problem", error.message, "docker compose up --detach neo4j, or unset NEO4J_URL.")
+        yield Finding("Neo4j", "problem", error.message, DO)
     if database.state == "ok":
         yield from _deliveries()
 

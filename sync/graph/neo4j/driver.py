@@ -28,6 +28,7 @@ RETRIED_FOR, FIRST_RETRY = 15.0, 0.1
 
 # What it says of itself rather than of what it was told: a transaction took too long, or the database is not there yet.
 TOO_LONG = "Neo.ClientError.Transaction.TransactionTimedOut"
+FIRST_PASSWORD = "Neo.ClientError.Security.CredentialsExpired"  # noqa: S105 -- the code of an error
 BUSY = (TOO_LONG, "Neo.DatabaseError.Database", "Neo.ClientError.Database")
 
 _one_at_a_time = threading.Lock()
@@ -148,6 +149,10 @@ def in_our_words() -> Iterator[None]:
             f"Neo4j does not answer at {settings.NEO4J_URL}: start it, or unset NEO4J_URL."
         ) from error
     except Neo4jError as error:
+        if error.code == FIRST_PASSWORD:
+            raise GraphUnavailable(
+                "Neo4j still has its first password: change it there, and set NEO4J_PASSWORD to the new one."
+            ) from error
         if error.is_retryable() or str(error.code).startswith(BUSY):
             raise GraphUnavailable(f"Neo4j cannot answer now: {_first_line(error)}") from error
         raise GraphRefused(f"Neo4j refused: {_first_line(error)}") from error

@@ -146,7 +146,7 @@ def _node(label: str, row: Row) -> Node:
         Edge(type, far_label, far_key, _plain(properties), outgoing)
         for type, far_label, far_key, properties, outgoing in row["edges"]
     )
-    return Node(label, row["key"], -1 if version is None else version, shown, edges)
+    return Node(label, row["key"], version if isinstance(version, int) else -1, shown, edges)
 
 
 def _plain(properties: Row) -> Row:

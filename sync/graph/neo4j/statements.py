@@ -31,15 +31,19 @@ DROP_TAGS = """
     MATCH (n:Tag) WHERE NOT EXISTS { (n)<-[:HAS_TAG|MATCHES_TAG]-() }
     WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS count"""
 
-# Relationships that neither of their ends owns, and nodes of ours that have no key.
-NOBODYS = """
+# Of a node that somebody edited by hand: its label, and its key as a text, empty if there is none.
+LABEL, KEY = "coalesce(head(labels({0})), '')", "coalesce(toStringOrNull({0}.id), toStringOrNull({0}.name), '')"
+
+# Relationships that neither of their ends owns, and nodes of ours that have no text for their key.
+NOBODYS = f"""
     MATCH (a)-[r]->(b)
-    WITH a, r, b, coalesce(head(labels(a)), '') AS from, type(r) AS type, coalesce(head(labels(b)), '') AS to
+    WITH a, r, b, {LABEL.format("a")} AS from, type(r) AS type, {LABEL.format("b")} AS to
     WHERE NOT from + ' ' + type IN $outgoing AND NOT type + ' ' + to IN $incoming
       AND NOT from + ' ' + type + ' ' + to = 'Tag CO_OCCURS_WITH Tag'"""
-KEYLESS = "MATCH (n) WHERE " + " OR ".join(f"(n:{label} AND n.{key} IS NULL)" for label, key in KEYS.items())
+NAMED = "valueType(n.{}) = 'STRING NOT NULL'"  # Neo4j 5.26 passes over labels where several are asked IS :: STRING
+KEYLESS = "MATCH (n) WHERE " + " OR ".join(f"(n:{label} AND NOT {NAMED.format(key)})" for label, key in KEYS.items())
 STRAYS = f"""{NOBODYS}
-    RETURN from AS label, coalesce(a.id, a.name, '') AS key, type + ' ' + to + ' ' + coalesce(b.id, b.name, '') AS about
+    RETURN from AS label, {KEY.format("a")} AS key, type + ' ' + to + ' ' + {KEY.format("b")} AS about
     UNION ALL {KEYLESS} RETURN head(labels(n)) AS label, '' AS key, '' AS about"""
 REMOVE_STRAYS = (f"{NOBODYS} DELETE r RETURN count(*) AS count", f"{KEYLESS} DETACH DELETE n RETURN count(*) AS count")
 PURGE = "MATCH (g:Gone) WHERE g.at < datetime() - duration({days: $days}) DELETE g RETURN count(*) AS count"
@@ -108,7 +112,7 @@ def link(label: str, way: Way) -> str:
 def shown(label: str) -> str:
     """Return nodes with the relationships that they own, as `[type, far label, far key, properties, outgoing]`."""
     own = " + ".join(
-        f"[(n){arrow} | [type(r), head(labels(o)), coalesce(o.id, o.name, ''), properties(r), {goes}]]"
+        f"[(n){arrow} | [type(r), {LABEL.format('o')}, {KEY.format('o')}, properties(r), {goes}]]"
         for arrow, goes in zip(_arrows(label, "(o)"), _directions(label), strict=True)
     )
     return f"""
@@ -118,7 +122,9 @@ def shown(label: str) -> str:
 
 def versions(label: str) -> str:
     """Return key and version of every node."""
-    return f"MATCH (n:{label}) RETURN coalesce(n.{NAMED_BY[label]}, '') AS key, coalesce(n.v, -1) AS version"
+    key = NAMED_BY[label]
+    named = f"CASE WHEN {NAMED.format(key)} THEN n.{key} ELSE '' END"
+    return f"MATCH (n:{label}) RETURN {named} AS key, coalesce(n.v, -1) AS version"
 
 
 def forget(label: str) -> str:
