@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 STOP_AFTER = 15
+LOOK_EVERY = 1  # seconds
 
 
 class Command(BaseCommand):
@@ -33,25 +35,34 @@ class Command(BaseCommand):
         ]  # fmt: skip
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
         stream = [*manage, "stream", "--host", options["host"], "--port", str(options["port"] + 1)]
-        _run_together([web, stream] if settings.REDIS_URL else [web, stream, [*manage, "relay"]])
+        beside = {"live stream": stream} if settings.REDIS_URL else {"live stream": stream, "relay": [*manage, "relay"]}
+        with TemporaryDirectory(prefix="hopper-metrics-") as folder:  # where web workers count together
+            _run_together(web, beside, {**os.environ, "PROMETHEUS_MULTIPROC_DIR": folder})
 
 
-def _run_together(commands: list[list[str]]) -> None:
-    """Run the commands until the first one ends or somebody stops us; then stop the others."""
-    with TemporaryDirectory(prefix="hopper-metrics-") as folder:  # where web workers count together
-        _run_in({**os.environ, "PROMETHEUS_MULTIPROC_DIR": folder}, commands)
-
-
-def _run_in(environment: dict[str, str], commands: list[list[str]]) -> None:
-    running = [subprocess.Popen(command, env=environment) for command in commands]  # noqa: S603 - our own commands
+def _run_together(web: list[str], beside: dict[str, list[str]], environment: dict[str, str]) -> None:
+    """Run the web server and what stands beside it until it ends or somebody stops us; then stop the others."""
+    server = subprocess.Popen(web, env=environment)  # noqa: S603 - our own commands
+    others = {name: subprocess.Popen(command, env=environment) for name, command in beside.items()}  # noqa: S603
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        running[0].wait()
+        _watch(server, dict(others))
     except KeyboardInterrupt:
         pass
     finally:
-        for process in running:
+        for process in (server, *others.values()):
             process.terminate()
-        for process in running:
+        for process in (server, *others.values()):
             process.wait(STOP_AFTER)
-    sys.exit(max(0, running[0].returncode or 0))
+    sys.exit(max(0, server.returncode or 0))
+
+
+def _watch(server: "subprocess.Popen[bytes]", others: "dict[str, subprocess.Popen[bytes]]") -> None:
+    """Wait until the web server ends; whichever other ends before it is missed, and said to be."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(LOOK_EVERY)
+            return
+        for name in [name for name, process in others.items() if process.poll() is not None]:
+            status = others.pop(name).returncode
+            sys.stderr.write(f"The {name} has ended with status {status}; the rest goes on without it.\n")
