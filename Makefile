@@ -53,9 +53,9 @@ test: .venv/.dev ## every test that stays in its process, on SQLite or with DB=p
 	@mkdir -p var
 	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist worksteal -m "not ($(SERVERS))" $(COV) $(ARGS)
 
-servers: .venv/.dev ## the tests that need Chromium or Redis, or start processes of their own
+servers: .venv/.dev ## the tests that need Chromium, Redis or Neo4j, or start processes of their own
 	@mkdir -p var
-	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist loadfile -m "$(SERVERS)" $(ARGS)
+	@DATABASE_URL="$(call URL,test)" $(RUN) -m pytest -n 2 --dist loadgroup -m "$(SERVERS)" $(ARGS)
 
 run: $(RUNTIME) ## serve admin, API and live stream, and what Celery beat would do where there is no broker
 	@$(MANAGE) check && $(MANAGE) serve --port $(PORT)

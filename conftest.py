@@ -30,13 +30,18 @@ def pytest_configure():
     settings.MEMORY_REPOSITORY = os.environ["MEMORY_REPOSITORY"] = ""  # in processes that tests start, too
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Measure coverage at the first case of a parametrised test only: tracing takes as long as the test itself."""
+    """Measure coverage at the first case of a parametrised test only: tracing takes as long as the test itself.
+
+    `make servers` gives each file to one process, and all that need Neo4j to the same one: it takes long to start.
+    """
     seen = set()
     for item in items:
         if item.function in seen:
             item.add_marker("untraced")
         seen.add(item.function)
+        item.add_marker(pytest.mark.xdist_group("neo4j" if item.get_closest_marker("neo4j") else item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -88,7 +93,7 @@ def _fresh_process():
     from hopper.common import absence, jobs
     from routing.operations import loading
 
-    absence.redis.end()
+    absence.forget()
     jobs.forget()
     loading.forget()
     caches["working"].clear()
@@ -117,6 +122,16 @@ def api(db):
         return ApiClient(text)
 
     return client
+
+
+@pytest.fixture
+def processes():
+    """Programs that a test starts; whatever still runs at its end is killed."""
+    from hopper.tests.processes import Processes
+
+    running = Processes()
+    yield running
+    running.kill_all()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.house import INSTANCES, PROJECTS, found_house, grow_house
+from bench.ports import free_port, wait_for
 from bench.timing import arguments, interleave, scratch_database, show, summary, told
 
 SIZES, QUICK = (1_000, 10_000, 100_000), (1_000, 3_000)
 START = Path(__file__).resolve().parent.parent / ".ci/neo4j/run"
 WARM = 100  # tasks
-PATIENCE = 120  # seconds for Neo4j to start
 
 Row = dict[str, Any]
 
@@ -54,27 +53,15 @@ def neo4j() -> Iterator[str]:
     if named or not can_start:
         yield named
         return
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_port()
     folder = tempfile.mkdtemp(prefix="hopper-bench-")
     with subprocess.Popen([START, folder, str(port)], stdout=subprocess.DEVNULL, start_new_session=True) as server:
         try:
-            _wait_for(port)
+            wait_for(port, f"Neo4j ({START})")
             yield f"bolt://127.0.0.1:{port}"
         finally:
             os.killpg(server.pid, signal.SIGKILL)
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        with socket.socket() as caller:
-            if caller.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise SystemExit(f"Neo4j did not start within {PATIENCE} s: run {START} by hand to see why.")
 
 
 def measure(sizes: tuple[int, ...], url: str, *, quick: bool) -> Iterator[tuple[list[Row], list[Row]]]:

@@ -6,7 +6,6 @@ SQLite, or in the empty database that BENCH_DATABASE_URL names.
 
 import asyncio
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.ports import free_port, wait_for
 from bench.timing import arguments, scratch_database, show, told
 
 Listener = tuple[asyncio.StreamReader, asyncio.StreamWriter]  # the writer holds the connection
@@ -32,6 +32,7 @@ def main() -> None:
     command = [sys.executable, "manage.py", "stream", "--port", str(port)]
     with subprocess.Popen(command, env={**os.environ, "ALLOWED_HOSTS": "127.0.0.1"}) as server:
         try:
+            wait_for(port, "The stream")
             rows = asyncio.run(measure(port, key, server.pid, rounds, single))
         finally:
             server.terminate()
@@ -40,7 +41,6 @@ def main() -> None:
 
 async def measure(port: int, key: str, pid: int, rounds: int, single: int) -> list[dict[str, Any]]:
     """Return a row for each way of writing, with the memory of the server after it."""
-    await until_open(port)
     empty = memory_of(pid)
     listeners = [await listen(port, key) for _ in range(CLIENTS)]
     connected = memory_of(pid)
@@ -92,21 +92,6 @@ async def listen(port: int, key: str) -> Listener:
     while not (await reader.readuntil()).startswith(b"retry"):
         pass
     return reader, writer
-
-
-async def until_open(port: int) -> None:
-    for _ in range(600):
-        with socket.socket() as caller:
-            if caller.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        await asyncio.sleep(0.1)
-    raise TimeoutError("The stream did not start.")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def memory_of(pid: int) -> int:

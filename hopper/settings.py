@@ -12,7 +12,7 @@ from django.templatetags.static import static
 from hopper.common.db import embedded
 from hopper.common.db.options import COMMAND, ROLES, SCHEMES, WORKER, database_from_url
 from hopper.common.env import TolerantEnv
-from sync.kinds import GRAPH_EVENTS
+from sync import kinds
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -238,7 +238,7 @@ WAKES = {"embedding": "routing.embed_waiting"}
 GRAPH_SYNC_ON_WRITE = env.flag("GRAPH_SYNC_ON_WRITE", default=True)
 GRAPH_SYNC_INTERVAL = env.whole("GRAPH_SYNC_INTERVAL", default=300, minimum=1)
 if NEO4J_URL:
-    CONSUMERS |= {kind: [*CONSUMERS.get(kind, ()), "graph"] for kind in GRAPH_EVENTS}
+    CONSUMERS |= {kind: [*CONSUMERS.get(kind, ()), "graph"] for kind in kinds.GRAPH_EVENTS}
     WAKES |= {"graph": "sync.mirror_waiting"} if GRAPH_SYNC_ON_WRITE else {}
 
 # -- tasks --------------------------------------------------------------------------------------------------

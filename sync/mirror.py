@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from sync.graph import Edge, Node
+from sync.graph.questions import Hop
 
 BLOCKS = "blocks"
 
@@ -37,17 +37,6 @@ class Wait:
 
     depends_on: str
     kind: str
-
-
-@dataclass(frozen=True)
-class Hop:
-    """One hop of a task to an instance."""
-
-    key: str
-    target: str
-    type: str
-    status: str
-    delegated_at: datetime
 
 
 @dataclass(frozen=True)
@@ -192,4 +181,4 @@ def _delegated(hop: Hop) -> Edge:
     told = {
         "delegation_id": hop.key, "type": hop.type, "status": hop.status, "delegated_at": hop.delegated_at
     }  # fmt: skip
-    return Edge("DELEGATED_TO", "Instance", hop.target, told)
+    return Edge("DELEGATED_TO", "Instance", hop.instance, told)

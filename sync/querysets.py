@@ -28,7 +28,7 @@ class MappingQuerySet(models.QuerySet["ExternalMapping"]):
 
     def for_principal(self, principal: Any) -> Self:
         """Mappings of tasks that the principal may see."""
-        if not (principal.instances or principal.projects):
+        if not principal.is_limited:
             return self.all()
         return self.filter(task__in=Task.objects.for_principal(principal).values("pk"))
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Least
 
 from hopper.common.db.asked import Asked
 from hopper.common.db.clock import Now
-from hopper.common.db.graph import MAX_DEPTH, Edge, in_subtree, reachable, reachable_from
+from hopper.common.db.graph import Edge, in_subtree, levels_around, reachable
 from hopper.common.db.lists import ListOf
 from hopper.common.db.words import Among, HasWords, TagNames, Words
 from hopper.common.models import Role
@@ -151,9 +151,7 @@ class TaskQuerySet(NearestMixin, models.QuerySet["Task"]):
 
     def lineage_of(self, task: "Task") -> list["Task"]:
         """The tasks above this one from the root down, itself, and the subtasks below it, level by level."""
-        above = reachable_from(task.pk, table="tasks", source="id", target="parent_id", max_depth=MAX_DEPTH)
-        below = reachable_from(task.pk, table="tasks", source="parent_id", target="id", max_depth=MAX_DEPTH)
-        levels = below | {key: -depth for key, depth in above.items()}
+        levels = levels_around(task.pk, "tasks")
         return sorted(self.filter(pk__in=levels), key=lambda row: (levels[row.pk], row.created_at, row.pk))
 
     def _others(self, keys: set[str], task: "Task") -> list["Task"]:

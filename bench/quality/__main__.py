@@ -17,6 +17,7 @@ STREAMED = 5000
 WRONG = 0.1
 MOVED = 4  # places whose tasks go to one another after the reorganisation
 QUICK = {"shots": (1, 10), "asked": 60, "streamed": 80, "labels": 8, "seconds": 40}
+BEGUN = time.monotonic()
 
 
 def main() -> None:
@@ -48,14 +49,13 @@ def _options() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield a row of the table for every run; a quick one starts none after 40 s."""
-    begun = time.monotonic()
     views = [options.view] if options.view else ["words", *(["both"] if options.model.is_dir() else [])]
     for view in views:
         encoder = _configure(view)
         for path in options.data:
             data = _reduced(read(path, split=options.split), options)
             for run in _runs(data, options):
-                if not options.quick or time.monotonic() - begun < QUICK["seconds"]:
+                if not options.quick or time.monotonic() - BEGUN < QUICK["seconds"]:
                     yield {"data": data.name, "view": view, **run(view == "both")}
         if encoder:
             encoder.save()

@@ -15,7 +15,8 @@ from feedback.serializers import ReviewAnswer
 from hopper.api.advice import KnownSerializer, known_of
 from hopper.api.meaning import ComposedTaskFilter
 from hopper.api.places import named_place
-from hopper.api.tasks import DetailedTaskSerializer, ToldTasks, suggestion
+from hopper.api.tasks import DetailedTaskSerializer, suggestion
+from hopper.api.telling import ToldTasks
 from hopper.common.models import Role
 from hopper.common.rest.serializers import StrictFloatField
 from hopper.common.rest.viewsets import ScopedViewSet

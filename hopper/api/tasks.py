@@ -1,6 +1,5 @@
 """A task with its decision, feedback and counterparts: what several apps know of it, at one address."""
 
-from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -18,11 +17,11 @@ from feedback.serializers import FeedbackInput, FeedbackSerializer, TaughtFeedba
 from hopper.api.delegation import DelegatedTaskViewSet
 from hopper.api.meaning import DuplicateSerializer
 from hopper.api.places import named_place, projects_seen_by
+from hopper.api.telling import ToldTasks
 from hopper.common.models import Role
 from hopper.common.rest import idempotency
 from hopper.common.rest.pagination import OldestFirst
 from hopper.common.rest.principals import Principal
-from hopper.common.rest.viewsets import ScopedViewSet
 from hopper.events.models import Event
 from hopper.events.serializers import EventSerializer, TimelineSerializer
 from hopper.events.timeline import spaced
@@ -63,24 +62,6 @@ class DetailedTaskSerializer(TaskSerializer):
     class Meta(TaskSerializer.Meta):
         fields = [*TaskSerializer.Meta.fields, "decision", "feedback", "duplicate_of"]
         read_only_fields = fields
-
-
-class ToldTasks(ScopedViewSet):
-    """Tasks with their decision, of which limited principals are told their own projects alone."""
-
-    @cached_property
-    def among(self) -> frozenset[str] | None:
-        """The projects that may be told of, or None for all."""
-        return projects_seen_by(self.principal)
-
-    def told_decision(self, decision: Decision) -> Decision:
-        return routing.told_decision(decision=decision, among=self.among)
-
-    def told(self, row: Task) -> Task:
-        decision = getattr(row, "decision", None) if self.principal.is_limited else None
-        if decision:
-            row.decision = self.told_decision(decision)
-        return row
 
 
 class ComposedTaskViewSet(ToldTasks, DelegatedTaskViewSet):

@@ -37,7 +37,7 @@ def wake(consumers: Iterable[str]) -> None:
 
 
 def _send(jobs: Iterable[str]) -> None:
-    """Send a message for each job, without words; never twice a second, and never while another thread is at it.
+    """Send an empty message for each job, at most once a second, and not while another thread is sending.
 
     A broker that does not answer costs one caller a second and is then left alone (docs/adr/0027-outages-and-wakes.md).
     """

@@ -1,4 +1,4 @@
-"""What the clock does to the log: positions for new events; and what is swept: deliveries that are long done."""
+"""What is done by the clock: new events get their positions, and deliveries that are long done are forgotten."""
 
 from celery import shared_task
 

@@ -12,14 +12,14 @@ from hopper.common.models import Role, Versioned
 
 
 def _keys_of(relation: Any, row: models.Model) -> list[str]:
-    """Return the keys of the rows that belong to the row; what bears its key is known when it is gone, too."""
+    """Return the keys of the related rows; one that shares the row's own key needs no query, and may be deleted."""
     if relation.field.primary_key:
         return [str(row.pk)]
     others = relation.related_model._default_manager.filter(**{relation.field.name: row.pk})
     return [str(key) for key in others.values_list("pk", flat=True)]
 
 
-# The words of the partial indexes, as SQLite wants to read them.
+# In the very words of the partial indexes, as SQLite uses an index only then.
 IS_OPEN = Usual("{0} IN ('pending', 'leased')", "status")
 IS_DEAD = Asked("{0} = 'dead'", "status")
 IS_UNDONE = Asked("NOT ({0} = 'done')", "status")
@@ -56,18 +56,15 @@ class EventQuerySet(models.QuerySet):
 
     def for_principal(self, principal: Any) -> Self:
         """Events that the principal may see: the log spans every branch, so a limited key sees none."""
-        limited = principal.instances or principal.projects
-        return self.none() if limited or not principal.may(Role.VIEWER) else self.all()
+        return self.none() if principal.is_limited or not principal.may(Role.VIEWER) else self.all()
 
     def search(self, text: str) -> Self:
         """Events whose type, subject or actor contains every word."""
         found = self
         for word in text.split():
             found = found.filter(
-                models.Q(type__icontains=word)
-                | models.Q(aggregate_id__icontains=word)
-                | models.Q(actor__icontains=word)
-            )
+                Q(type__icontains=word) | Q(aggregate_id__icontains=word) | Q(actor__icontains=word)
+            )  # fmt: skip
         return found
 
 

@@ -10,6 +10,7 @@ from django.db import Error as DatabaseError
 from hopper.common.errors import HopperError, Invalid
 
 Answer = dict[str, Any]
+GIVEN_UP = "/admin/events/delivery/?status__exact=dead"  # where people look at what was given up
 
 
 def add_json(parser: CommandParser, **options: Any) -> None:

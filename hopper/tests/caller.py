@@ -19,3 +19,9 @@ class Caller:
                 return answer.status, json.load(answer)
         except HTTPError as refusal:
             return refusal.code, json.load(refusal)
+
+    def done(self, method, path, **body):
+        """Return the answer of a request that has to succeed."""
+        status, answer = self(method, path, **body)
+        assert status < 300, answer
+        return answer

@@ -4,7 +4,7 @@ import pytest
 
 from hopper.common.keys import create_key
 from hopper.tests.caller import Caller
-from hopper.tests.processes import Processes, free_port
+from hopper.tests.processes import free_port
 from projects.tests.factories import ProjectFactory
 
 pytestmark = [pytest.mark.processes, pytest.mark.untraced]
@@ -14,20 +14,19 @@ TASKS = 20
 
 
 @pytest.fixture
-def hopper_alone(shared_url):
+def hopper_alone(processes, shared_url):
     """Give a function that serves the API with every side system configured and none of them there."""
     away = f"127.0.0.1:{free_port()}"
-    running = Processes(
-        REDIS_URL=f"redis://{away}/0", NEO4J_URL=f"bolt://{away}", EMBEDDINGS_PROVIDER="openai", EMBEDDINGS_MODEL="",
-        OPENAI_API_KEY="none", OPENAI_BASE_URL=f"http://{away}",
-    )  # fmt: skip
+    processes.environment |= {
+        "REDIS_URL": f"redis://{away}/0", "NEO4J_URL": f"bolt://{away}", "EMBEDDINGS_PROVIDER": "openai",
+        "EMBEDDINGS_MODEL": "", "OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"http://{away}",
+    }  # fmt: skip
 
     def serve(key):
-        running.environment["DATABASE_URL"] = shared_url()
-        return Caller(running.web(), key)
+        processes.environment["DATABASE_URL"] = shared_url()
+        return Caller(processes.web(), key)
 
-    yield serve
-    running.kill_all()
+    return serve
 
 
 def live(call, number):

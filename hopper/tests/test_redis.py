@@ -1,16 +1,15 @@
 """What Redis does to Hopper when it is well, dead, or takes calls and never answers: it is a doorbell, nothing more."""
 
-import json
 import socket
 import threading
 import time
-from urllib.request import Request, urlopen
 
 import pytest
 from celery import Celery
 
 from hopper.common.keys import create_key
-from hopper.tests.processes import Processes, free_port, start_redis, wait_until
+from hopper.tests.caller import Caller
+from hopper.tests.processes import free_port, start_redis, wait_until
 from projects.tests.factories import ProjectFactory
 from routing.tests.openai_stub import OpenAIStub, serving
 from tasks.operations import create_tasks
@@ -21,13 +20,6 @@ PATIENCE_OF_A_WRITE = 2.0  # seconds that a Redis that never answers may cost, o
 VECTORS = "SELECT COUNT(*) FROM task_embeddings"
 OPEN = "SELECT COUNT(*) FROM deliveries WHERE status <> 'done'"
 WAITING, FEW = 1000, 150
-
-
-@pytest.fixture
-def processes(transactional_db):
-    running = Processes()
-    yield running
-    running.kill_all()
 
 
 @pytest.fixture
@@ -50,33 +42,27 @@ def black_hole():
         connection.close()
 
 
-class Client:
+class Client(Caller):
     """Speaks to a web process of its own, with one worker, and keeps the time."""
 
     def __init__(self, processes, shared_url, redis_url):
-        _, self.key = create_key(name="ada", role="operator")
+        _, key = create_key(name="ada", role="operator")
         ProjectFactory(name="sark", capabilities=["python"])
         processes.environment |= {"DATABASE_URL": shared_url(), "REDIS_URL": redis_url}
-        self.address = processes.web()
-
-    def call(self, method, path, **body):
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", "If-Match": "*"}
-        asked = Request(f"{self.address}{path}", json.dumps(body).encode(), headers, method=method)
-        with urlopen(asked, timeout=30) as answer:
-            return json.load(answer)
+        super().__init__(processes.web(), key)
 
     def submit(self, **fields):
         """Submit a task of an owner, whom the working memory is asked for; return how long it took, and the task."""
         begun = time.monotonic()
-        task = self.call("POST", "/tasks", title="Parse it", required_capabilities=["python"], owner="bo", **fields)
+        task = self.done("POST", "/tasks", title="Parse it", required_capabilities=["python"], owner="bo", **fields)
         return time.monotonic() - begun, task
 
     def work(self):
         """Create, claim, start and complete; return the status of the task."""
         task = self.submit()[1]
-        claim = self.call("POST", f"/tasks/{task['id']}/claim")
+        claim = self.done("POST", f"/tasks/{task['id']}/claim")
         for step in ("start", "complete"):
-            task = self.call("POST", f"/tasks/{task['id']}/{step}", fence=claim["fence"])
+            task = self.done("POST", f"/tasks/{task['id']}/{step}", fence=claim["fence"])
         return task["status"]
 
 
@@ -85,11 +71,11 @@ class TestARedisThatIsAway:
         self, processes, shared_url, black_hole
     ):  # fmt: skip
         client = Client(processes, shared_url, black_hole)
-        client.call("GET", "/tasks")  # what a process does once
+        client.done("GET", "/tasks")  # what a process does once
         (first, task), *others = [client.submit() for _ in range(5)]
         assert task["project"] == "sark"
         assert first < PATIENCE_OF_A_WRITE + 0.5
-        assert max(seconds for seconds, _ in others) < 0.5
+        assert max(seconds for seconds, _ in others) < 1  # what the first waits for the broker alone
         assert client.work() == "completed"
 
     def test_lets_work_go_on_and_workers_resume_when_it_is_back(self, processes, shared_url, rows_of, tmp_path):
@@ -136,13 +122,12 @@ class TestDeliveries:
             yield served
 
     @pytest.fixture
-    def processes(self, stub, transactional_db):
-        running = Processes(
-            EMBEDDINGS_PROVIDER="openai", EMBEDDINGS_MODEL="", OPENAI_API_KEY="none", OPENAI_BASE_URL=stub.url,
-            EMBEDDINGS_DIMENSION="16", EMBEDDINGS_BATCH_SIZE="100",
-        )  # fmt: skip
-        yield running
-        running.kill_all()
+    def processes(self, processes, stub):
+        processes.environment |= {
+            "EMBEDDINGS_PROVIDER": "openai", "EMBEDDINGS_MODEL": "", "OPENAI_API_KEY": "none",
+            "OPENAI_BASE_URL": stub.url, "EMBEDDINGS_DIMENSION": "16", "EMBEDDINGS_BATCH_SIZE": "100",
+        }  # fmt: skip
+        return processes
 
     def test_of_a_thousand_tasks_are_carried_within_a_minute_although_redis_is_emptied(
         self, processes, shared_url, rows_of, tmp_path, stub

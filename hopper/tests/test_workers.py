@@ -6,14 +6,14 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
 from celery import Celery
 
 from hopper.common.keys import create_key
-from hopper.tests.processes import Processes, children_of, start_redis, wait_until
+from hopper.tests.caller import Caller
+from hopper.tests.processes import children_of, start_redis, wait_until
 from routing.tests.openai_stub import OpenAIStub, send, serving
 from tasks.operations import create_tasks
 
@@ -30,14 +30,14 @@ def stub():
 
 
 @pytest.fixture
-def processes(stub):
+def processes(processes, stub):
     """Processes whose embedding service is the stub; a call may take a second, so a lease is twelve."""
-    running = Processes(
-        EMBEDDINGS_PROVIDER="openai", EMBEDDINGS_MODEL="", OPENAI_API_KEY="none", OPENAI_BASE_URL=stub.url,
-        EMBEDDINGS_DIMENSION=str(DIMENSION), EMBEDDINGS_BATCH_SIZE=str(BATCH), EMBEDDINGS_TIMEOUT="1",
-    )  # fmt: skip
-    yield running
-    running.kill_all()
+    processes.environment |= {
+        "EMBEDDINGS_PROVIDER": "openai", "EMBEDDINGS_MODEL": "", "OPENAI_API_KEY": "none",
+        "OPENAI_BASE_URL": stub.url, "EMBEDDINGS_DIMENSION": str(DIMENSION), "EMBEDDINGS_BATCH_SIZE": str(BATCH),
+        "EMBEDDINGS_TIMEOUT": "1",
+    }  # fmt: skip
+    return processes
 
 
 class TestAJobWhoseProcessIsKilled:
@@ -111,12 +111,7 @@ def answer_slowly(stub, handler, question):
 
 def submit_and_change(address, key):
     """Submit the tasks by four at a time and give every tenth a new title; return the titles by id."""
-
-    def call(method, path, **body):
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "If-Match": "*"}
-        asked = Request(f"{address}{path}", json.dumps(body).encode(), headers, method=method)
-        with urlopen(asked, timeout=30) as answer:
-            return json.load(answer)
+    call = Caller(address, key).done
 
     def submit(number):
         made = call("POST", "/tasks?route=false", title=f"Task number {number}")

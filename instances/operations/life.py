@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from hopper.common.db.graph import graph_lock, reachable_from
+from hopper.common.db.graph import graph_lock, steps_down
 from hopper.common.errors import HopperError
 from hopper.events import operations as log
 from instances.models import Instance
@@ -87,7 +87,7 @@ def _lock_branch(instance: Instance, *, below: bool) -> list[Instance]:
     :raises InstanceHasOpenWork: if instances live below that are not asked for
     """
     graph_lock("instances")
-    depth = reachable_from(instance.pk, table=Instance._meta.db_table, source="parent_id", target="id")
+    depth = steps_down(instance.pk, Instance._meta.db_table, most=1000)
     living = list(Instance.objects.living().filter(pk__in=depth).exclude(pk=instance.pk).values_list("pk", flat=True))
     if living and not below:
         raise InstanceHasOpenWork(

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from hopper.common.db.graph import MAX_DEPTH, graph_lock, reachable_from
+from hopper.common.db.graph import MAX_DEPTH, graph_lock, steps_down, steps_up
 from hopper.common.errors import Invalid
 from hopper.events import operations as log
 from instances.models import Instance
@@ -74,10 +74,10 @@ def _check_place(instance: Instance) -> None:
 
 
 def _check_depth(instance: Instance, parent: Instance) -> None:
-    above = reachable_from(parent.pk, table=TABLE, source="id", target="parent_id", max_depth=100)
+    above = steps_up(parent.pk, TABLE, most=100)
     if instance.pk in above:
         raise Invalid({"parent": [f"{parent.name} is below {instance.name}: the tree would become a circle."]})
-    below = reachable_from(instance.pk, table=TABLE, source="parent_id", target="id", max_depth=100)
+    below = steps_down(instance.pk, TABLE, most=100)
     if max(above.values()) + 2 + max(below.values()) > MAX_DEPTH:
         raise Invalid({"parent": [f"The tree would be deeper than {MAX_DEPTH} levels."]})
 

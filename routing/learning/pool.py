@@ -14,17 +14,18 @@ from routing.learning.model import Doubles, log_softmax
 EXPERTS = ("linear", "neighbours", "centroids", "meaning_neighbours", "meaning_centroids", "recent", "lessons")
 LINEAR, MEANING = EXPERTS[:1], EXPERTS[3:5]
 BINS = 10
+WORDS, BOTH = ("neighbours", "centroids"), ("neighbours", "centroids", "meaning_neighbours", "meaning_centroids")
+TO_BEGIN_WITH: dict[tuple[bool, bool], dict[str, float]] = {  # by whether there is a linear model, and a meaning
+    (True, True): {"linear": 1.0} | dict(zip(BOTH, (0.3, 0.3, 0.4, 0.4), strict=True)),
+    (True, False): {"linear": 1.0} | dict(zip(WORDS, (0.3, 0.3), strict=True)),
+    (False, True): dict(zip(BOTH, (0.1, 0.3, 0.1, 0.9), strict=True)),  # the meaning of a few tells more than words
+    (False, False): dict(zip(WORDS, (0.6, 0.6), strict=True)),
+}
 
 
 def default_weights(*, has_linear: bool, has_meaning: bool) -> dict[str, float]:
     """Return the weights to begin with, by what the experts can stand on."""
-    if has_linear:
-        weights = {"linear": 1.0, "neighbours": 0.3, "centroids": 0.3}
-    else:
-        weights = {"neighbours": 0.6, "centroids": 0.6}
-    if has_meaning:
-        weights |= {"meaning_neighbours": 0.4, "meaning_centroids": 0.4}
-    return weights | {"lessons": 1.5}
+    return TO_BEGIN_WITH[has_linear, has_meaning] | {"lessons": 1.5}
 
 
 def weights_of(named: Mapping[str, float]) -> Doubles:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.cache import caches
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from hopper.common.absence import absence_of
 from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as events
 from hopper.events.models import Delivery
@@ -29,7 +29,6 @@ from routing.operations.suggesting import make_advice
 from tasks.models import Task
 
 CONSUMER = "advice"
-PAUSE = 30  # seconds that an adviser who was away is left alone
 OVER_BUDGET = "The budget of the day is used up."
 AWAY = "It was away a moment ago."
 State = AdviserQuestion.State
@@ -131,15 +130,16 @@ def _answer(adviser: Adviser, told: Question) -> Advice | None:
 
     :raises AdviceFailed: if there is no answer that can be used
     """
-    most, away = adviser.bound(told), f"away:{adviser.kind}:{adviser.model}"
-    if most.calls and caches["questions"].get(away):
+    most, absence = adviser.bound(told), absence_of(f"{adviser.kind} {adviser.model}")
+    if most.calls and absence.lasts:
         raise AdviceFailed(AWAY)
     if most.calls and not reserve(model=adviser.model, most=most):
         raise AdviceFailed(OVER_BUDGET)
     try:
         return adviser.advise(told)
     except AdviceFailed as error:
-        caches["questions"].set(away, error.is_outage, PAUSE)
+        if error.is_outage:
+            absence.begin()
         raise
     finally:
         settle_cost(adviser=adviser, most=most)

@@ -10,6 +10,7 @@ from django.conf import settings
 from routing.learning.memory import Memory
 from routing.operations import loading
 from routing.operations.reading import meaning_of
+from routing.operations.workload import last_chosen, load_queues, load_workload
 from routing.policy.decide import decide
 from routing.policy.types import Choice, Strategy, TaskView
 from routing.policy.view import PolicyView
@@ -72,7 +73,7 @@ class Dossier:
         case = view, self.knowledge.roster, self.policy, (*self.strategies(view), patterns)
         choice = decide(*case, quarantined=patterns.quarantined)
         if choice.is_routed and len(choice.tied) > 1:
-            choice = decide(*case, quarantined=patterns.quarantined, order=loading.last_chosen(choice.tied))
+            choice = decide(*case, quarantined=patterns.quarantined, order=last_chosen(choice.tied))
         return choice, (time.perf_counter() - begun) * 1000
 
 
@@ -82,6 +83,6 @@ def open_dossier(*, view: TaskView | None = None) -> Dossier:
     The policy is the one that decides about the task, or else that of the house.
     """
     begun = time.perf_counter()
-    knowledge, workload, queues = loading.load_knowledge(), loading.load_workload(), loading.load_queues()
+    knowledge, workload, queues = loading.load_knowledge(), load_workload(), load_queues()
     knowledge = knowledge.at(view.instance) if view else knowledge
     return Dossier(knowledge, workload, queues, (time.perf_counter() - begun) * 1000)

@@ -1,17 +1,13 @@
 """What a decision needs from the database, kept per process and read anew only when it has changed."""
 
 import logging
-import math
 import threading
-import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, OuterRef, Subquery
 
 from hopper.common.db.rows import read_side_by_side
 from hopper.common.durations import read_duration
@@ -20,7 +16,8 @@ from instances.models import Instance
 from projects.models import Project
 from routing.learning.history import History
 from routing.learning.memory import Memory
-from routing.models import Decision, Delegation, PolicyVersion
+from routing.models import PolicyVersion
+from routing.operations import workload
 from routing.operations.gates import Gates, read_gates, way_up
 from routing.operations.patterns import read_patterns
 from routing.operations.remembering import GLOBAL, STATE, Learned, catch_up, read_attention, read_model
@@ -36,7 +33,6 @@ log = logging.getLogger(__name__)
 
 SECONDS_A_DAY = 86_400
 SECONDS_AN_HOUR = 3_600
-QUEUES_KEPT = 30.0  # seconds
 EPOCH = datetime.fromtimestamp(0, UTC)  # a door is told the hour when a task comes
 QUESTIONS = (
     "SELECT COUNT(*), MAX(updated_at), SUM(version) FROM projects",
@@ -106,16 +102,14 @@ class _Kept:
     learned: Learned = field(default_factory=Learned)
 
 
-NOT_ASKED: tuple[float, dict[str, datetime]] = (-math.inf, {})
-_queues = NOT_ASKED
 _kept = _Kept()
 _lock = threading.Lock()
 
 
 def forget() -> None:
     """Drop everything this process holds, as a new process would begin."""
-    global _kept, _queues
-    _queues = NOT_ASKED
+    global _kept
+    workload.forget()
     _kept = _Kept()
 
 
@@ -244,36 +238,3 @@ def _hours(effort: str | None) -> float | None:
         return read_duration(effort).total_seconds() / SECONDS_AN_HOUR if effort else None
     except ValidationError:
         return None
-
-
-def load_workload() -> dict[str, int]:
-    """Return the number of live leases by project, and of tasks that are on their way to whoever will take them."""
-    held = Task.objects.filter(status__in=Task.HELD, project__isnull=False).order_by()
-    hops = Delegation.objects.open().filter(task__status=Task.Status.ROUTED, task__project__isnull=False).order_by()
-    counted = held.values_list("project").annotate(n=Count("pk")).values_list(F("project"), "n")
-    offered = hops.values_list("task__project").annotate(n=Count("task", distinct=True))
-    load: Counter[str] = Counter()
-    for project, count in counted.union(offered.values_list(F("task__project"), "n"), all=True):
-        load[project] += count
-    return dict(load)
-
-
-def load_queues() -> dict[str, datetime]:
-    """Return since when the oldest open task of each project could be begun; asked every half minute a process.
-
-    It is one look into an index for each project, too many for every decision, and ages change slowly.
-    """
-    global _queues
-    asked_at, queues = _queues
-    if time.monotonic() - asked_at > QUEUES_KEPT:
-        oldest = Task.objects.filter(project=OuterRef("pk"), status__in=Task.OPEN).order_by("began").values("began")[:1]
-        queues = {name: began for name, began in Project.objects.values_list("pk", Subquery(oldest)) if began}
-        _queues = time.monotonic(), queues
-    return queues
-
-
-def last_chosen(projects: Sequence[str]) -> dict[str, float]:
-    """Return when each of the projects was last given a task, in seconds since 1970; the never chosen are left out."""
-    latest = Decision.objects.filter(project=OuterRef("pk")).order_by("-decided_at").values("decided_at")[:1]
-    found = Project.objects.filter(pk__in=projects).values_list("pk", Subquery(latest))
-    return {name: moment.timestamp() for name, moment in found if moment}

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from django.core.cache import caches
 
+from hopper.common.absence import absence_of
 from hopper.common.db.vectors import DIMENSIONS
 from routing.embedding import EmbeddingFailed, get_embedder, pad
 from routing.operations.usage import record_usage
 
 PATIENCE = 2.0  # seconds for a service across the network
-PAUSE = 30  # seconds that one which was away is left alone
 KEPT = 3600
 
 
@@ -28,8 +28,8 @@ def embed_question(*, text: str) -> Asked | None:
     :raises EmbeddingFailed: if the provider is away, too slow, or refuses
     """
     embedder = get_embedder(patience=PATIENCE)
-    known, away = caches["questions"], f"away:{embedder.model}"
-    if known.get(away):
+    known, absence = caches["questions"], absence_of(f"embedder {embedder.model}")
+    if absence.lasts:
         raise EmbeddingFailed("The embedding service was away a moment ago.", is_outage=True)
     key = hashlib.sha256(f"{embedder.model}\n{text}".encode("utf-8", "replace")).hexdigest()
     vector = known.get(key)
@@ -38,7 +38,7 @@ def embed_question(*, text: str) -> Asked | None:
             vector = pad(embedder.embed([text]), DIMENSIONS)[0]
         except EmbeddingFailed as error:
             if error.is_outage:
-                known.set(away, True, PAUSE)
+                absence.begin()
             raise
         finally:
             record_usage(embedder=embedder)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hopper.common.db.graph import MAX_DEPTH, reachable_from
+from hopper.common.db.graph import steps_up
 from instances.models import Instance
 from routing.advisers import Option, Question
 from routing.models import Episode
@@ -19,7 +19,7 @@ MOST_OPTIONS = 20
 
 def is_private(task: Task) -> bool:
     """Tell whether the task or one above it is or was in a PERSONAL or FAMILY branch: its text leaves to nobody."""
-    family = reachable_from(task.pk, table=Task._meta.db_table, source="id", target="parent_id", max_depth=MAX_DEPTH)
+    family = steps_up(task.pk, Task._meta.db_table)
     rows = Task.objects.filter(pk__in=family).values_list("instance", "project__instance")
     were = Episode.objects.filter(task__in=family).order_by().values_list("chosen_instance", flat=True)
     places = {place for row in rows for place in row} | set(were)

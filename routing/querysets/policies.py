@@ -15,7 +15,7 @@ class PolicyQuerySet(models.QuerySet["Policy"]):
 
     def for_principal(self, principal: Any) -> Self:
         """Policies that the principal may see: they say who gets what everywhere, so a limited key sees none."""
-        return self.none() if principal.instances or principal.projects else self.all()
+        return self.none() if principal.is_limited else self.all()
 
 
 class VersionQuerySet(models.QuerySet["PolicyVersion"]):

@@ -1,7 +1,5 @@
 """The advisers that tests ask."""
 
-from django.core.cache import caches
-
 from feedback.operations import answer_review
 from projects.models import Project
 from routing.advisers import get_llm
@@ -11,7 +9,6 @@ from tasks.tests.factories import TaskFactory
 
 def configured_llm(settings, stub, **others):
     """Return the language model before the stub; a second is a long time to it."""
-    caches["questions"].clear()  # nobody was away a moment ago
     settings.LLM_MODEL, settings.LLM_BASE_URL, settings.LLM_API_KEY = "stub-mini", stub.url, "secret-key"
     settings.LLM_TIMEOUT, settings.LLM_PRICES, settings.SAGE = 1, {"in": 0.15, "out": 0.6}, ""
     settings.CONSUMERS = {"task.review_requested": ["advice"], "advice.wanted": ["advice"]}

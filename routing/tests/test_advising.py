@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from django.core.cache import caches
 
 from hopper.events.models import Delivery, Event
 from instances.tests.factories import InstanceFactory
@@ -198,7 +197,6 @@ class TestAModelThatIsOfNoHelp:
 
         assert len(model.questions) == 1
         assert states() == [("llm", "failed")] * 2
-        caches["questions"].clear()
 
     def test_is_trusted_less_with_each_wrong_answer(self, model):
         before = trust_in("llm", "stub-mini")

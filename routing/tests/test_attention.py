@@ -65,10 +65,11 @@ class TestTheAttention:
         assert max(weights()["linear"], weights()["neighbours"]) < 0.1
 
     def test_remembers_what_it_was(self, fitted):
-        for _ in range(KEPT_HISTORY):
-            weigh_attention(by="test")
+        AttentionWeight.objects.update(history=[{"weight": 1.0, "at": "", "by": "before"}] * KEPT_HISTORY)
+        weigh_attention(by="test")
         history = AttentionWeight.objects.get(factor="linear").history
         assert (len(history), history[0]["by"]) == (KEPT_HISTORY, "test, 0 judged tasks")
+        assert {entry["by"] for entry in history[1:]} == {"before"}
 
     def test_is_reset_on_its_page_and_then_moved_by_later_feedback_alone(self, fitted, admin_client):
         judged(FEWEST, linear=[-3.0, -0.1, -3.0])

@@ -2,7 +2,9 @@
 
 import pytest
 
+from projects.models import Project
 from projects.operations import register_project
+from projects.tests.factories import ProjectFactory
 from routing.models import EpisodeJudgement
 from routing.operations import route_task
 from tasks.operations import submit_task
@@ -22,8 +24,10 @@ def house(request):
     """Five projects that say what they are for, alone or among forty others."""
     for name, said in HOUSE.items():
         register_project(name=name, actor="ada", **said)
-    for number in range(request.param):
-        register_project(name=f"unit {number:02}", capabilities=[f"craft{number:02}"], actor="ada")
+    Project.objects.bulk_create(
+        ProjectFactory.build(name=f"unit {number:02}", capabilities=[f"craft{number:02}"])
+        for number in range(request.param)
+    )
 
 
 def placed(title, **fields):

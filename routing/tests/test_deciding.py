@@ -15,8 +15,9 @@ from projects.models import Project
 from projects.operations import change_project
 from projects.tests.factories import ProjectFactory
 from routing.models import Decision, Episode
-from routing.operations import assign_task, loading, refit, route_task, suggest_for
+from routing.operations import assign_task, refit, route_task, suggest_for
 from routing.operations.deciding import TaskNotPending
+from routing.operations.workload import load_workload
 from routing.tests.factories import activate_rules, make_hop, make_projects, teach, teach_topics, votes_for
 from tasks.models import Task
 from tasks.models.task import TransitionNotAllowed
@@ -238,7 +239,7 @@ class TestTheLoadOfAProject:
         for task, status in ((offered, "pending"), (accepted, "accepted"), (waiting, "rejected"), (held, "accepted")):
             make_hop(task, here, there, status=status)
         make_hop(TaskFactory(project=data, status="completed", finished_at=timezone.now()), here, there)
-        assert loading.load_workload() == {"web": 3}
+        assert load_workload() == {"web": 3}
 
 
 class TestSuggesting:

@@ -49,6 +49,16 @@ class TestAFittedModel:
         assert not Model(fit(examples(1))[0]).has_linear
         assert Model(fit(examples(2))[0]).has_linear
 
+    def test_goes_by_meaning_before_words_while_examples_are_few(self):
+        one, other = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+        learned = [
+            Lesson.of(episode=name, text=text, project=name, reliability=1.0, meaning=meaning)
+            for name, text, meaning in [("web", "login page", one), ("data", "invoice table", other)]
+        ]
+        memory = Memory(Model(fit(learned, encoder="any")[0]))
+        said = memory.predict("login page of the table", other)
+        assert said.projects[int(said.shares.argmax())] == "data"
+
     def test_works_with_two_places_and_with_one(self):
         two = {name: TOPICS[name] for name in ("web", "data")}
         shares, _ = ask(Model(fit(examples(4, two))[0]), "invoice import fails")

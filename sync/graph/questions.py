@@ -28,6 +28,14 @@ class Hop(NamedTuple):
     delegated_at: datetime
 
 
+HOP = ("pk", "task", "target_instance", "delegation_type", "status", "delegated_at")  # its columns of a delegation
+
+
+def in_order(hops: Iterable[Hop]) -> list[Hop]:
+    """Return the hops in the order they were made, whatever the database takes for order."""
+    return sorted(hops, key=lambda hop: (hop.delegated_at, hop.key))
+
+
 class Pair(NamedTuple):
     """Two tags, in alphabetical order, and how many tasks carry both."""
 
@@ -108,6 +116,6 @@ class GraphQuestions(Protocol):
 def lineage(levels: Mapping[str, int], hops: Iterable[Hop]) -> Lineage:
     """Put the tasks, given with their distance below (above: negative) the one asked about, in order."""
     by_task: dict[str, list[Hop]] = {}
-    for hop in sorted(hops, key=lambda hop: (hop.delegated_at, hop.key)):
+    for hop in in_order(hops):
         by_task.setdefault(hop.task, []).append(hop)
     return Lineage(sorted(levels, key=lambda key: (levels[key], key))[:MOST], by_task)

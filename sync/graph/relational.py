@@ -5,19 +5,18 @@ from typing import Any
 
 from django.db.models import Q
 
-from hopper.common.db.graph import MAX_DEPTH, AnyOf, Edge, edges_from, reachable_from
+from hopper.common.db.graph import AnyOf, Edge, edges_from, levels_around, steps_up
 from hopper.common.db.lists import pairs_of_keys
 from instances.models import Instance
 from projects.models import Project
 from routing.models import Delegation, Pattern
-from sync.graph.questions import MOST, Hop, Lineage, Pair, Sight, Stopped, lineage
+from sync.graph.questions import HOP, MOST, Hop, Lineage, Pair, Sight, Stopped, in_order, lineage
 from sync.graph.walks import by_distance
 from tasks.models import Task
 
 BLOCKERS = Edge("task_dependencies", "task_id", "depends_on_id")
 BLOCKED = Edge("task_dependencies", "depends_on_id", "task_id")
 IS_OPEN = f"(SELECT n.status FROM tasks n WHERE n.id = {{node}}) IN ({', '.join(map(repr, map(str, Task.OPEN)))})"  # noqa: S608
-HOP = ("pk", "task", "target_instance", "delegation_type", "status", "delegated_at")
 
 
 class RelationalQuestions:
@@ -26,22 +25,17 @@ class RelationalQuestions:
     name = "relational"
 
     def path_to_root(self, instance: str) -> list[str]:
-        above = reachable_from(
-            instance, table="hopper_instances", source="id", target="parent_id", max_depth=MAX_DEPTH
-        )  # fmt: skip
+        above = steps_up(instance, "hopper_instances")
         return sorted(above, key=above.__getitem__)
 
     def delegation_chain(self, task: str) -> list[Hop]:
-        hops = (Hop(*row) for row in Delegation.objects.of_task(task).values_list(*HOP)[:MOST])
-        return sorted(hops, key=lambda hop: (hop.delegated_at, hop.key))
+        return in_order(Hop(*row) for row in Delegation.objects.of_task(task).values_list(*HOP)[:MOST])
 
     def blocked_by(self, task: str) -> list[str]:
         return by_distance([task], edges_from([task], BLOCKED, most=MOST))[:MOST]
 
     def lineage_of(self, task: str) -> Lineage:
-        above = reachable_from(task, table="tasks", source="id", target="parent_id", max_depth=MAX_DEPTH)
-        below = reachable_from(task, table="tasks", source="parent_id", target="id", max_depth=MAX_DEPTH)
-        levels = below | {key: -depth for key, depth in above.items()}
+        levels = levels_around(task, "tasks")
         hops = Delegation.objects.filter(AnyOf("task_id", list(levels))).values_list(*HOP)
         return lineage(levels, (Hop(*row) for row in hops))
 

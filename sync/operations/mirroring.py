@@ -74,7 +74,7 @@ def _patterns_that_name(changed: dict[str, set[str]]) -> set[str]:
 
 
 def rebuild_graph(*, tick: Tick = lambda label, count: None) -> Rebuilt:
-    """Show every row, and remove what no row stands for; what is delivered meanwhile is not set back.
+    """Write every row into the graph and remove what no row stands for; changes delivered meanwhile are kept.
 
     :raises GraphUnavailable: if the graph does not answer
     """
@@ -105,7 +105,7 @@ def _correct(mirror: GraphMirror, label: str) -> int:
 
 
 def _dig_up(mirror: GraphMirror) -> None:
-    """Forget ends of rows that are there: they were restored, or loaded without an event."""
+    """Remove the traces of rows that exist again: they were restored, or loaded without an event."""
     for seen in mirror.versions(TRACE):
         ended: dict[str, list[str]] = {}
         for trace in seen:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Max, Model
 
 from hopper.events.models import Event
@@ -13,8 +12,9 @@ from instances.models import Instance
 from projects.models import Project
 from routing.models import Delegation, Pattern
 from sync.graph import Node
+from sync.graph.questions import HOP, Hop
+from sync.kinds import GRAPH_EVENTS
 from sync.mirror import (
-    Hop,
     InstanceRow,
     PatternRow,
     ProjectRow,
@@ -30,7 +30,6 @@ from tasks.models import Task, TaskDependency
 
 Keys = Sequence[str]
 TASK: Any = ("pk", "title", "status", "priority", "instance_id", "project_id", "parent_id")
-HOP: Any = ("pk", "target_instance_id", "delegation_type", "status", "delegated_at")
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def versions_of(label: str, keys: Keys) -> dict[str, int]:
 
 
 def _latest(aggregate: str, keys: Keys) -> dict[str, int]:
-    shown = Event.objects.filter(aggregate_type=aggregate, aggregate_id__in=keys, type__in=settings.GRAPH_EVENTS)
+    shown = Event.objects.filter(aggregate_type=aggregate, aggregate_id__in=keys, type__in=GRAPH_EVENTS)
     return dict(shown.order_by().values_list("aggregate_id").annotate(latest=Max("id")))
 
 
@@ -106,8 +105,8 @@ def _tasks(keys: Keys, versions: dict[str, int]) -> Iterator[Node]:
     hops: dict[str, list[Hop]] = defaultdict(list)
     for wait in TaskDependency.objects.filter(task__in=keys).values_list("task_id", "depends_on_id", "kind"):
         waits[wait[0]].append(Wait(*wait[1:]))
-    for hop in Delegation.objects.filter(task__in=keys).values_list("task_id", *HOP):
-        hops[hop[0]].append(Hop(*hop[1:]))
+    for hop in (Hop(*row) for row in Delegation.objects.filter(task__in=keys).values_list(*HOP)):
+        hops[hop.task].append(hop)
     for row in Task.objects.filter(pk__in=keys).values_list(*TASK, "tags"):
         shown = TaskRow(*row[: len(TASK)])
         shown = replace(shown, tags=tuple(row[-1]), waits=tuple(waits[shown.key]), hops=tuple(hops[shown.key]))

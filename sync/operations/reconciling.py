@@ -28,7 +28,6 @@ class Comparison:
 
     differences: list[Difference] = field(default_factory=list)
     skipped: int = 0
-    strays: int = 0
 
     @property
     def counted(self) -> list[Difference]:
@@ -47,7 +46,7 @@ def reconcile_graph(*, repair: bool, tick: Tick = lambda label, count: None) -> 
     found = compare_graph(tick=tick)
     left = len(found.counted)
     if repair and found.differences:
-        repair_graph(comparison=found)
+        _repair(found)
         left = min(left, len(compare_graph().counted))
     return _keep(found, left, time.monotonic() - began), found
 
@@ -69,20 +68,18 @@ def compare_graph(*, tick: Tick = lambda label, count: None) -> Comparison:
             _compare_page(mirror, label, keys, found)
             tick(label, len(keys))
         found.differences += _bogus(mirror, label)
-    strays = [Difference("bogus", *stray) for stray in mirror.strays()]
-    found.differences += strays
-    found.strays = len(strays)
+    found.differences += [Difference("bogus", *stray) for stray in mirror.strays()]
     return found
 
 
 def _compare_page(mirror: GraphMirror, label: str, keys: Keys, found: Comparison) -> None:
     """Compare the rows with their nodes.
 
-    What is open is asked between rows and graph, and versions once more after it: a row that changed meanwhile, or
-    whose change is still under way, is not held against the graph.
+    Open deliveries are looked up after the rows and before the graph, and versions once more after that: a row that
+    changed meanwhile, or whose change is still under way, is not held against the graph.
     """
     wanted = {node.key: node for node in read_nodes(label, keys)}
-    waiting = under_way(label, keys)
+    waiting = _under_way(label, keys)
     shown = mirror.nodes(label, [key for key in keys if key not in waiting])
     differ = [key for key in keys if key not in waiting and wanted[key] != shown.get(key)]
     after = versions_of(label, differ)
@@ -107,16 +104,16 @@ def _absent(mirror: GraphMirror, ends: Iterable[tuple[str, str]]) -> set[tuple[s
 
 
 def _bogus(mirror: GraphMirror, label: str) -> Iterator[Difference]:
-    """Yield the nodes that no row stands for, and whose end is not under way; they are looked at twice."""
+    """Yield the nodes that no row stands for and whose end is not under way, if a second look still finds them."""
     for seen in mirror.versions(label):
         keys = [key for key in seen if key]
         alone = set(keys) - existing(label, keys)
-        alone -= under_way(label, alone)
+        alone -= _under_way(label, alone)
         if alone:
             yield from (Difference("bogus", label, key) for key in sorted(mirror.nodes(label, sorted(alone))))
 
 
-def under_way(label: str, keys: Iterable[str]) -> set[str]:
+def _under_way(label: str, keys: Iterable[str]) -> set[str]:
     """Return the keys of the rows that still have a delivery open."""
     keys = set(keys)
     waiting = Delivery.objects.open().filter(consumer=CONSUMER)
@@ -129,29 +126,28 @@ def under_way(label: str, keys: Iterable[str]) -> set[str]:
     return found
 
 
-def repair_graph(*, comparison: Comparison) -> int:
+def _repair(found: Comparison) -> None:
     """Show the rows anew by deliveries of their own, remove what no row stands for, and wait until that is done.
 
     What the graph believes of their versions is forgotten first: it may be ahead, after the database was restored.
     """
-    mirror, told = get_mirror(), 0
+    mirror = get_mirror()
     for label in SUBJECTS:
-        keys = sorted({one.key for one in comparison.differences if one.label == label and one.key})
+        keys = sorted({one.key for one in found.differences if one.label == label and one.key})
         if keys:
             mirror.forget(label, keys)
             there = existing(label, keys)
             mirror.apply(read_nodes(label, [key for key in keys if key not in there]))
-            told += _deliver_again(label, sorted(there))
+            _deliver_again(label, sorted(there))
     mirror.remove_strays()
     while mirror_waiting():
         pass
-    return told
 
 
 @transaction.atomic
-def _deliver_again(label: str, keys: Sequence[str]) -> int:
+def _deliver_again(label: str, keys: Sequence[str]) -> None:
     """Write a delivery without an event for each row that has none open."""
-    waiting = under_way(label, keys)
+    waiting = _under_way(label, keys)
     subject = SUBJECTS[label]
     rows: Any = subject.rows._default_manager.filter(pk__in=keys).values_list("pk", F("version"))
     again = [
@@ -163,4 +159,3 @@ def _deliver_again(label: str, keys: Sequence[str]) -> int:
         if key not in waiting
     ]  # fmt: skip
     Delivery.objects.bulk_create(again, ignore_conflicts=True)
-    return len(again)

@@ -3,11 +3,9 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Min, Q
-from django.utils import timezone
 
 from hopper.common.errors import HopperError
-from hopper.events.models import Delivery
+from hopper.events.operations import Traffic, traffic
 from sync.graph import get_mirror
 from sync.models import GraphCheck
 from sync.operations.mirroring import CONSUMER
@@ -16,14 +14,8 @@ from sync.operations.reading import SUBJECTS
 
 def graph_lag() -> dict[str, Any]:
     """Return how many deliveries wait, for how many seconds the oldest one has, and how many were given up."""
-    is_open = Q(status__in=["pending", "leased"])
-    told = Delivery.objects.undone().filter(consumer=CONSUMER).aggregate(
-        oldest=Min("created_at", filter=is_open), waiting=Count("pk", filter=is_open),
-        dead=Count("pk", filter=Q(status="dead")),
-    )  # fmt: skip
-    oldest = told["oldest"]
-    lag = max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0
-    return {"lag_seconds": round(lag, 1), "waiting": told["waiting"], "dead": told["dead"]}
+    own = next((one for one in traffic() if one.consumer == CONSUMER), Traffic(CONSUMER))
+    return {"lag_seconds": round(own.oldest_seconds, 1), "waiting": own.waiting, "dead": own.dead}
 
 
 def graph_status() -> dict[str, Any]:

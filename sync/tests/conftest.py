@@ -8,6 +8,7 @@ from django.test import override_settings
 
 from sync.graph.adapters import get_questions
 from sync.graph.questions import GraphTooSlow, Sight
+from sync.kinds import GRAPH_EVENTS
 
 
 @pytest.fixture
@@ -20,13 +21,18 @@ def empty_neo4j(neo4j_url, settings):
 
 
 @pytest.fixture
-def graph(empty_neo4j, settings):
-    """Let every event that the graph shows be news for it; return the mirror."""
+def news_for_the_graph(settings):
+    """Let every event that the graph shows be news for it, as a NEO4J_URL does when the process starts."""
+    settings.CONSUMERS = settings.CONSUMERS | {
+        kind: [*settings.CONSUMERS.get(kind, ()), "graph"] for kind in GRAPH_EVENTS
+    }
+
+
+@pytest.fixture
+def graph(empty_neo4j, news_for_the_graph):
+    """Return the mirror, to which every event that it shows is news."""
     from sync.graph import get_mirror
 
-    settings.CONSUMERS = settings.CONSUMERS | {
-        kind: [*settings.CONSUMERS.get(kind, ()), "graph"] for kind in settings.GRAPH_EVENTS
-    }
     return get_mirror()
 
 

@@ -4,11 +4,11 @@ import ast
 import re
 
 import pytest
-from django.conf import settings
 
 from hopper.tests.code_rules import product_code
 from routing.models import Delegation, Duplicate
 from sync.graph import Edge, Node
+from sync.kinds import GRAPH_EVENTS
 from sync.mirror import Difference, TaskRow, Wait, compare, far_ends, show_task
 
 SHOWN = re.compile(r"(task|instance|project|pattern|delegation)\.[a-z_]*[a-z]\Z")
@@ -43,10 +43,10 @@ def kinds_in_the_code():
 
 class TestGraphEvents:
     def test_are_all_that_change_what_the_graph_shows(self):
-        assert kinds_in_the_code() == {*settings.GRAPH_EVENTS, *UNSEEN}
+        assert kinds_in_the_code() == {*GRAPH_EVENTS, *UNSEEN}
 
     def test_are_none_of_the_unseen(self):
-        assert not UNSEEN & set(settings.GRAPH_EVENTS)
+        assert not UNSEEN & set(GRAPH_EVENTS)
 
 
 class TestShowTask:

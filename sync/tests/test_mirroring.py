@@ -146,9 +146,8 @@ class TestAnOutage:
     """Nobody answers at the address of the graph."""
 
     @pytest.fixture(autouse=True)
-    def _away(self, settings):
+    def _away(self, settings, news_for_the_graph):
         settings.NEO4J_URL = NOBODY
-        settings.CONSUMERS = settings.CONSUMERS | {kind: ["graph"] for kind in settings.GRAPH_EVENTS}
 
     def test_lets_the_life_of_a_task_go_on(self, api):
         register_project(name="web", slug="web", **ADA)

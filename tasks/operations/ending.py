@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from hopper.common.db.graph import reachable_from
+from hopper.common.db.graph import steps_down
 from hopper.common.db.retries import atomically
 from hopper.events import operations as log
 from tasks.models import Task, TaskDependency
@@ -46,7 +46,7 @@ def cancel_task(*, task: Task, actor: str, reason: str = "") -> Task:
 
     :raises TransitionNotAllowed: if it is over
     """
-    branch = reachable_from(task.pk, table=Task._meta.db_table, source="parent_id", target="id")
+    branch = steps_down(task.pk, Task._meta.db_table, most=1000)
     for key in sorted(branch, key=lambda key: (-branch[key], key)):
         Task.objects.select_for_update().filter(pk=key).first()
     cancelled = _cancel(log.lock_row(task), actor, reason)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from hopper.common.db.graph import MAX_DEPTH, graph_lock, reachable, reachable_from
+from hopper.common.db.graph import MAX_DEPTH, graph_lock, reachable, steps_down, steps_up
 from hopper.common.errors import HopperError, Invalid
 from hopper.events import operations as log
 from tasks.deadlines import NEVER
@@ -103,8 +103,8 @@ def refuse_depth(parent: Task, task: Task | None = None) -> None:
 
     :raises Invalid: naming the parent
     """
-    above = reachable_from(parent.pk, table=TABLE, source="id", target="parent_id", max_depth=MAX_DEPTH)
-    below = reachable_from(task.pk, table=TABLE, source="parent_id", target="id", max_depth=MAX_DEPTH) if task else {}
+    above = steps_up(parent.pk, TABLE)
+    below = steps_down(task.pk, TABLE) if task else {}
     if max(above.values()) + 1 + max(below.values(), default=0) >= MAX_DEPTH:
         raise Invalid({"parent": [f"Subtasks would nest deeper than {MAX_DEPTH} levels."]})
 

@@ -72,13 +72,24 @@ def edges_from(starts: Sequence[str], edge: Edge, *, most: int, where: str = "TR
         return list(cursor.fetchall())
 
 
-def reachable_from(start: str, *, table: str, source: str, target: str, max_depth: int = 1000) -> dict[str, int]:
-    """Return every id of a tree that can be reached over `source → target` rows, with its distance in steps.
+def steps_up(start: str, table: str, *, most: int = MAX_DEPTH) -> dict[str, int]:
+    """Return the node of a tree and all above it by `parent_id`, with their distance in steps: `start` is at 0."""
+    return _steps_along(start, Edge(table, "id", "parent_id"), most)
 
-    `start` itself is at 0. A cycle in the rows ends at `max_depth` instead of running for ever.
-    """
-    quote = connection.ops.quote_name
-    rows, src, dst = quote(table), quote(source), quote(target)
+
+def steps_down(start: str, table: str, *, most: int = MAX_DEPTH) -> dict[str, int]:
+    """Return the node of a tree and all below it by `parent_id`, with their distance in steps: `start` is at 0."""
+    return _steps_along(start, Edge(table, "parent_id", "id"), most)
+
+
+def levels_around(start: str, table: str) -> dict[str, int]:
+    """Return the node of a tree with all above it, at -1, -2 and so on, and all below it, at 1, 2 and so on."""
+    return steps_down(start, table) | {key: -steps for key, steps in steps_up(start, table).items()}
+
+
+def _steps_along(start: str, edge: Edge, most: int) -> dict[str, int]:
+    """Follow the edge for at most so many steps, so that a cycle in the rows ends instead of running for ever."""
+    rows, src, dst = (connection.ops.quote_name(name) for name in edge)
     walk = f"""
         WITH RECURSIVE walk(id, depth) AS (
             SELECT CAST(%s AS text), 0
@@ -89,7 +100,7 @@ def reachable_from(start: str, *, table: str, source: str, target: str, max_dept
         SELECT id, MIN(depth) FROM walk GROUP BY id
     """  # noqa: S608 - the names are quoted table and column names of our own models
     with connection.cursor() as cursor:
-        cursor.execute(walk, [start, max_depth])
+        cursor.execute(walk, [start, most])
         return dict(cursor.fetchall())
 
 

@@ -42,9 +42,7 @@ class DeliveryFailed(HopperError):
         self.is_outage, self.retry_after = is_outage, retry_after
 
 
-def drain(
-    consumer: str, deliver: Deliver, *, batch: int, limit: int = 1000, lease: timedelta = LEASE
-) -> int:  # fmt: skip
+def drain(consumer: str, deliver: Deliver, *, batch: int, limit: int = 1000, lease: timedelta = LEASE) -> int:
     """Deliver what waits for the consumer, in batches; return how many were taken in.
 
     It ends when nothing waits, at the limit, or when the other side is away: then a single delivery asks every 30 s
@@ -68,7 +66,10 @@ def drain(
 
 
 def take(consumer: str, count: int, lease: timedelta) -> list[Delivery]:
-    """Lease the deliveries that waited longest, a single one as a probe; other workers pass them over."""
+    """Lease the deliveries that have waited longest, so that other workers pass them over.
+
+    While the other side is away it is a single one, as a probe, or none.
+    """
     try:
         with transaction.atomic():
             is_probe = is_away(consumer=consumer)
@@ -165,5 +166,5 @@ def _pause(delivery: Delivery, error: DeliveryFailed) -> timedelta:
 
 
 def _apart(seconds: float) -> timedelta:
-    """Return about as much time, by chance, so that what failed together does not come back together."""
+    """Return the time, varied by up to a fifth at random, so that what failed together is not retried together."""
     return timedelta(seconds=min(seconds, LONGEST_PAUSE) * random.uniform(0.8, 1.2))

@@ -17,7 +17,7 @@ def is_away(*, consumer: str) -> bool:
 
 
 def may_probe(*, consumer: str) -> bool:
-    """Tell one of all who ask, every 30 seconds, that it may let a delivery through."""
+    """Return True to one caller every 30 seconds: it may let a single delivery through, as a probe."""
     due = Outage.objects.filter(pk=consumer, probe_at__lte=Now())
     return bool(due.update(probe_at=Now() + PROBE_EVERY))
 

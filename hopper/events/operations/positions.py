@@ -1,4 +1,4 @@
-"""Giving events their place in the log: after their commit, in one row's turn, so that readers miss none (ADR 28)."""
+"""Giving events their place in the log after their commit, one process at a time: readers miss none (ADR 28)."""
 
 from django.db import connection, transaction
 from django.db.models import F, Max
@@ -6,7 +6,7 @@ from django.db.models import F, Max
 from hopper.events.models import Event, LogEnd
 
 BATCH = 200
-MOST_BATCHES = 100  # at a time; who comes next goes on
+MOST_BATCHES = 100  # in one call; the next call goes on
 STAMP = """
     UPDATE events SET position = %s + oldest.place
     FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS place FROM events WHERE position IS NULL ORDER BY id LIMIT %s)
@@ -18,8 +18,8 @@ STAMP = """
 def stamp_positions(*, batch: int = BATCH) -> int:
     """Give every committed event without a position the next one, oldest first; return how many.
 
-    Whoever reads the log calls this before, to see what it has just written. Nobody waits: while another stamps,
-    there is nothing to do.
+    Whoever reads the log calls this first, so that it sees what it has just written. It never waits: while another
+    process is stamping it returns 0.
     """
     stamped = 0
     for _ in range(MOST_BATCHES):

@@ -25,6 +25,10 @@ class Traffic:
     probe_at: datetime | None = None
     last_error: str = ""
 
+    @property
+    def waiting(self) -> int:
+        return self.pending + self.leased
+
 
 def traffic(*, now: datetime | None = None) -> list[Traffic]:
     """Return the state of every consumer that is named in the settings or has something undone, by name."""

@@ -64,7 +64,7 @@ async def _read(place: int, wanted: Mapping[str, str]) -> Page:
 
 
 async def _holds(may_go_on: Callable[[], bool]) -> bool:
-    """Tell whether the right holds; who cannot be asked about is let go, and comes back."""
+    """Tell whether the listener may go on; one that cannot be checked now is cut off, and comes back."""
     try:
         return bool(await in_thread(may_go_on))
     except DatabaseError:

@@ -9,12 +9,13 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 
 from hopper.common.rest.renderers import FastJSONRenderer
+from hopper.events.filters import StreamFilter
 from hopper.events.models import Event
 from hopper.events.operations import end_of_log, stamp_positions
 from hopper.events.serializers import EventSerializer
 
 PAGE = 500
-FACTS = ("type", "aggregate_type", "aggregate_id", "actor")  # what a stream can be narrowed by
+FACTS = StreamFilter.Meta.fields
 Answer = TypeVar("Answer")
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="stream")  # and connections, however many listen
 _json = FastJSONRenderer()
@@ -29,14 +30,14 @@ class Frame(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What follows a place, and the place that was read up to: nothing wanted is left before it."""
+    """The frames after a place, and the place that was read up to: no wanted event is left before it."""
 
     frames: Sequence[Frame]
     place: int
 
 
 def in_thread(ask: Callable[[], Answer]) -> Any:
-    """Ask the database in another thread; to be awaited. Its connection goes back to the pool, whatever its age."""
+    """Return an awaitable that asks the database in another thread, and gives its connection back afterwards."""
 
     @wraps(ask)
     def asked() -> Answer:

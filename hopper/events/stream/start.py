@@ -32,6 +32,6 @@ def _position(name: str, text: str) -> int:
 
 
 def wanted_facts(request: Request) -> dict[str, str]:
-    """Return what the events are to be like, of a request whose filters were checked."""
+    """Return the filters that a request sets, by name; the view has checked them before."""
     asked = {name: request.query_params.get(name, "").strip() for name in FACTS}
     return {name: text for name, text in asked.items() if text}

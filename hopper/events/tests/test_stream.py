@@ -21,7 +21,7 @@ from hopper.events.models import Event
 from hopper.events.operations import record_event, stamp_positions
 from hopper.events.stream import Hub, Rhythm, follow
 from hopper.events.viewsets import EventViewSet
-from hopper.tests.processes import Processes, answers, free_port, wait_until
+from hopper.tests.processes import answers, free_port, wait_until
 from hopper.tests.race import race
 from hopper.tests.refusals import refused
 from instances.models import Instance
@@ -261,13 +261,6 @@ class TestSomebodyWhoseRightEnds:
         request.session, request.user = client.session, ada
 
         assert self.listen_until(request, client.logout) == []
-
-
-@pytest.fixture
-def processes():
-    running = Processes()
-    yield running
-    running.kill_all()
 
 
 def stream_process(processes, port):

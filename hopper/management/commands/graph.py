@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hopper.common.errors import HopperError
-from hopper.management.base import Answer, HopperCommand, add_json
+from hopper.management.base import GIVEN_UP, Answer, HopperCommand, add_json
 from sync import operations
 
 SHOWN = 50
-DEAD = "Open /admin/events/delivery/?status__exact=dead and look at what the graph did not take."
+DEAD = f"Open {GIVEN_UP} and look at what the graph did not take."
 CANNOT_TELL = 2
 
 

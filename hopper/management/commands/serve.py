@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
 
 def _run_together(commands: list[list[str]]) -> None:
-    """Run the commands until one ends or somebody stops us; then stop the others."""
+    """Run the commands until the first one ends or somebody stops us; then stop the others."""
     with TemporaryDirectory(prefix="hopper-metrics-") as folder:  # where web workers count together
         _run_in({**os.environ, "PROMETHEUS_MULTIPROC_DIR": folder}, commands)
 

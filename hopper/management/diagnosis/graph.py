@@ -6,13 +6,13 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from hopper.common.errors import HopperError
+from hopper.management.base import GIVEN_UP
 from hopper.management.diagnosis.finding import Finding
 from sync.models import GraphCheck
 from sync.operations import graph_lag, last_check, missing_constraints
 
 LATE = 60  # seconds
 DO = "Start it, or correct NEO4J_URL, NEO4J_USERNAME and NEO4J_PASSWORD; until then the database answers."
-GIVEN_UP = "/admin/events/delivery/?status__exact=dead"
 
 
 def examine_graph(database: Finding) -> Iterator[Finding]:

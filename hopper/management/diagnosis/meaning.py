@@ -3,16 +3,16 @@
 Hopper works without them, so nothing here is more than a warning; bad settings are the system checks' business.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx2
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db.models import Count, Q
 
 from hopper.common.errors import HopperError
-from hopper.events.models import Delivery, Outage
+from hopper.events.operations import Traffic, traffic
+from hopper.management.base import GIVEN_UP
 from hopper.management.diagnosis.finding import PATIENCE, Finding
 from routing.models import Episode, EpisodeEmbedding, Pattern, PatternEmbedding, TaskEmbedding
 from routing.operations import get_embedder
@@ -23,7 +23,6 @@ VECTORS: dict[str, tuple[Any, Any]] = {
     "patterns": (Pattern.objects, PatternEmbedding.objects),
     "episodes": (Episode.objects.filter(task__isnull=False), EpisodeEmbedding.objects),
 }
-GIVEN_UP = "/admin/events/delivery/?status__exact=dead"
 
 
 def examine_meaning() -> Iterator[Finding]:
@@ -37,8 +36,9 @@ def examine_meaning() -> Iterator[Finding]:
     try:
         if embedder:
             yield from _vectors(embedder.model)
-        yield _deliveries()
-        yield from _outages()
+        found = traffic()
+        yield _deliveries(found)
+        yield from _outages(found)
     except DatabaseError:
         return
 
@@ -75,15 +75,16 @@ def _vectors(model: str) -> Iterator[Finding]:
         yield Finding(f"vectors of {name}", "ok" if built >= total else "warning", f"{built:,} of {total:,}", fix)
 
 
-def _deliveries() -> Finding:
-    counts = Delivery.objects.undone().aggregate(
-        waiting=Count("pk", filter=Q(status__in=["pending", "leased"])), dead=Count("pk", filter=Q(status="dead"))
-    )
-    detail = "{waiting:,} wait, {dead:,} were given up".format(**counts)
-    return Finding("deliveries", "warning" if counts["dead"] else "ok", detail, f"Open {GIVEN_UP} and try them again.")
+def _deliveries(found: Sequence[Traffic]) -> Finding:
+    waiting, dead = sum(one.waiting for one in found), sum(one.dead for one in found)
+    detail = f"{waiting:,} wait, {dead:,} were given up"
+    return Finding("deliveries", "warning" if dead else "ok", detail, f"Open {GIVEN_UP} and try them again.")
 
 
-def _outages() -> Iterator[Finding]:
-    for outage in Outage.objects.order_by("consumer"):
-        detail = f"away since {outage.created_at:%Y-%m-%d %H:%M} UTC: {outage.last_error}"
-        yield Finding(f"consumer {outage.consumer}", "warning", detail, "Bring it back; its news waits and flows then.")
+def _outages(found: Sequence[Traffic]) -> Iterator[Finding]:
+    for one in found:
+        if one.away_since:
+            detail = f"away since {one.away_since:%Y-%m-%d %H:%M} UTC: {one.last_error}"
+            yield Finding(
+                f"consumer {one.consumer}", "warning", detail, "Bring it back; its news waits and flows then."
+            )

@@ -1,6 +1,5 @@
 """The graph in Neo4j: the only modules that speak to its driver."""
 
-from sync.graph.neo4j.driver import get_driver, in_our_words, read, write
 from sync.graph.neo4j.mirror import Neo4jMirror
 
-__all__ = ["Neo4jMirror", "get_driver", "in_our_words", "read", "write"]
+__all__ = ["Neo4jMirror"]

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.conf import settings
-from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, Query, Session, unit_of_work
+from neo4j import (
+    READ_ACCESS,
+    Driver,
+    GraphDatabase,
+    ManagedTransaction,
+    NotificationMinimumSeverity,
+    Query,
+    Session,
+    unit_of_work,
+)
 from neo4j.exceptions import (
     AuthError,
     ConfigurationError,
@@ -18,13 +27,15 @@ from neo4j.exceptions import (
 )
 
 from sync.graph.base import GraphRefused, GraphUnavailable
+from sync.graph.questions import GraphTooSlow
 
 Result = TypeVar("Result")
 Row = dict[str, Any]
 
 CONNECTED_WITHIN, FREE_WITHIN = 3.0, 5.0  # seconds
-LONGEST_TRANSACTION, LONGEST_STREAM = 10.0, 300.0
+LONGEST_ANSWER, LONGEST_TRANSACTION, LONGEST_STREAM = 5.0, 10.0, 300.0
 RETRIED_FOR, FIRST_RETRY = 15.0, 0.1
+ALL_AT_ONCE = -1
 
 # What it says of itself rather than of what it was told: a transaction took too long, or the database is not there yet.
 TOO_LONG = "Neo.ClientError.Transaction.TransactionTimedOut"
@@ -101,9 +112,27 @@ def write(work: Callable[[ManagedTransaction], Result]) -> Result:
         try:
             return session.execute_write(limited)
         except Neo4jError as error:
-            if not str(error.code).startswith(TOO_LONG):
+            if not _took_too_long(error):
                 raise
         return session.execute_write(limited)
+
+
+def ask_once(cypher: str, **parameters: Any) -> list[list[Any]]:
+    """Return the rows that the question finds, as lists of values, within five seconds and without another try.
+
+    For questions that somebody waits for: the rows of the database know the same.
+
+    :raises GraphTooSlow: if it takes too long
+    :raises GraphUnavailable: if Neo4j does not answer
+    """
+    query = Query(cypher, timeout=LONGEST_ANSWER)
+    with in_our_words(), get_driver().session(default_access_mode=READ_ACCESS, fetch_size=ALL_AT_ONCE) as session:
+        try:
+            return session.run(query, parameters).values()
+        except Neo4jError as error:
+            if _took_too_long(error):
+                raise GraphTooSlow from error
+            raise
 
 
 def ask_in(transaction: ManagedTransaction, cypher: str, **parameters: Any) -> list[Row]:
@@ -156,6 +185,10 @@ def in_our_words() -> Iterator[None]:
         if error.is_retryable() or str(error.code).startswith(BUSY):
             raise GraphUnavailable(f"Neo4j cannot answer now: {_first_line(error)}") from error
         raise GraphRefused(f"Neo4j refused: {_first_line(error)}") from error
+
+
+def _took_too_long(error: Neo4jError) -> bool:
+    return str(error.code).startswith(TOO_LONG)
 
 
 def _first_line(error: Neo4jError) -> str:

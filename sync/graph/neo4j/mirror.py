@@ -100,6 +100,7 @@ def _count(statement: str, **parameters: Any) -> int:
 
 
 def _here() -> tuple[int, str]:
+    """Return what constraints are made once for: this process, and the server it speaks to."""
     return os.getpid(), settings.NEO4J_URL
 
 

@@ -3,18 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from neo4j import READ_ACCESS, Query
-from neo4j.exceptions import Neo4jError
-
 from hopper.common.db.graph import MAX_DEPTH
 from routing.models import Delegation
-from sync.graph.neo4j.driver import get_driver, in_our_words
-from sync.graph.questions import MOST, GraphTooSlow, Hop, Lineage, Pair, Sight, Stopped, lineage
+from sync.graph.neo4j.driver import ask_once
+from sync.graph.questions import MOST, Hop, Lineage, Pair, Sight, Stopped, lineage
 from sync.graph.walks import DEEPEST, by_distance
 from tasks.models import Task
 
-ANSWERED_WITHIN = 5.0  # seconds, and without another try: somebody waits, and the rows know the same
-ALL_AT_ONCE = -1
 OPEN = [str(status) for status in Task.OPEN]
 OFFERED = [str(status) for status in Delegation.OPEN]
 
@@ -78,53 +73,37 @@ class Neo4jQuestions:
     name = "neo4j"
 
     def path_to_root(self, instance: str) -> list[str]:
-        return [instance, *_column(_ask(PATH, key=instance))]
+        return [instance, *_column(ask_once(PATH, key=instance))]
 
     def delegation_chain(self, task: str) -> list[Hop]:
-        return list(map(_hop, _ask(CHAIN, key=task)))
+        return list(map(_hop, ask_once(CHAIN, key=task)))
 
     def blocked_by(self, task: str) -> list[str]:
-        return by_distance([task], _pairs(_ask(BLOCKED, key=task)))[:MOST]
+        return by_distance([task], _pairs(ask_once(BLOCKED, key=task)))[:MOST]
 
     def lineage_of(self, task: str) -> Lineage:
-        levels = {task: 0, **dict(_pairs(_ask(LEVELS, key=task)))}
-        return lineage(levels, map(_hop, _ask(HOPS, keys=list(levels))))
+        levels = {task: 0, **dict(_pairs(ask_once(LEVELS, key=task)))}
+        return lineage(levels, map(_hop, ask_once(HOPS, keys=list(levels))))
 
     def tags_together(self, *, least: int, sight: Sight) -> list[Pair]:
         seen = "" if sight == Sight() else SEEN
-        return [Pair(*row) for row in _ask(TAGS.format(seen=seen), least=least, **_listed(sight))]
+        return [Pair(*row) for row in ask_once(TAGS.format(seen=seen), least=least, **_listed(sight))]
 
     def patterns_to(self, instance: str, *, least: float) -> list[str]:
-        return _column(_ask(PATTERNS, key=instance, least=least))
+        return _column(ask_once(PATTERNS, key=instance, least=least))
 
     def stopped_without(self, instance: str) -> Stopped:
-        branch = _column(_ask(BRANCH, key=instance))
+        branch = _column(ask_once(BRANCH, key=instance))
         among = {"here": [instance], "below": [key for key in branch if key != instance], "branch": branch}
         found: dict[str, list[str]] = {why: [] for why in ("here", "below", "delegated", "projects")}
-        for why, key in _ask(STOPPED, open=OPEN, offered=OFFERED, **among):
+        for why, key in ask_once(STOPPED, open=OPEN, offered=OFFERED, **among):
             found[why].append(key)
         stopped = [*found["here"], *found["below"], *found["delegated"]]
-        waits = _pairs(_ask(WAITING, keys=stopped, open=OPEN)) if stopped else []
+        waits = _pairs(ask_once(WAITING, keys=stopped, open=OPEN)) if stopped else []
         return Stopped(**found, waiting=by_distance(stopped, waits)[:MOST])
 
     def open_blockers(self, task: str) -> list[tuple[str, str]]:
-        return _pairs(_ask(BLOCKERS, key=task, open=OPEN))
-
-
-def _ask(cypher: str, **parameters: Any) -> list[list[Any]]:
-    """Return the rows that the question finds.
-
-    :raises GraphTooSlow: if it takes too long
-    :raises GraphUnavailable: if Neo4j does not answer
-    """
-    query = Query(cypher, timeout=ANSWERED_WITHIN)
-    with in_our_words(), get_driver().session(default_access_mode=READ_ACCESS, fetch_size=ALL_AT_ONCE) as session:
-        try:
-            return session.run(query, parameters).values()
-        except Neo4jError as error:
-            if "TransactionTimedOut" in str(error.code):
-                raise GraphTooSlow from error
-            raise
+        return _pairs(ask_once(BLOCKERS, key=task, open=OPEN))
 
 
 def _column(rows: Iterable[list[Any]]) -> list[Any]:

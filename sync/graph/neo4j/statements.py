@@ -35,17 +35,17 @@ DROP_TAGS = """
 LABEL, KEY = "coalesce(head(labels({0})), '')", "coalesce(toStringOrNull({0}.id), toStringOrNull({0}.name), '')"
 
 # Relationships that neither of their ends owns, and nodes of ours that have no text for their key.
-NOBODYS = f"""
+UNOWNED = f"""
     MATCH (a)-[r]->(b)
     WITH a, r, b, {LABEL.format("a")} AS from, type(r) AS type, {LABEL.format("b")} AS to
     WHERE NOT from + ' ' + type IN $outgoing AND NOT type + ' ' + to IN $incoming
       AND NOT from + ' ' + type + ' ' + to = 'Tag CO_OCCURS_WITH Tag'"""
 NAMED = "valueType(n.{}) = 'STRING NOT NULL'"  # Neo4j 5.26 passes over labels where several are asked IS :: STRING
 KEYLESS = "MATCH (n) WHERE " + " OR ".join(f"(n:{label} AND NOT {NAMED.format(key)})" for label, key in KEYS.items())
-STRAYS = f"""{NOBODYS}
+STRAYS = f"""{UNOWNED}
     RETURN from AS label, {KEY.format("a")} AS key, type + ' ' + to + ' ' + {KEY.format("b")} AS about
     UNION ALL {KEYLESS} RETURN head(labels(n)) AS label, '' AS key, '' AS about"""
-REMOVE_STRAYS = (f"{NOBODYS} DELETE r RETURN count(*) AS count", f"{KEYLESS} DETACH DELETE n RETURN count(*) AS count")
+REMOVE_STRAYS = (f"{UNOWNED} DELETE r RETURN count(*) AS count", f"{KEYLESS} DETACH DELETE n RETURN count(*) AS count")
 PURGE = "MATCH (g:Gone) WHERE g.at < datetime() - duration({days: $days}) DELETE g RETURN count(*) AS count"
 COUNTS = """
     MATCH (n) WHERE NOT n:Mirror UNWIND labels(n) AS name RETURN name, count(*) AS count
@@ -66,7 +66,7 @@ def show(label: str) -> str:
 
 
 def drop_remains(label: str) -> str:
-    """Remove what a state that came too late has made anew."""
+    """Remove the empty nodes that states which came too late have made."""
     return f"""
         UNWIND $keys AS key
         MATCH (n:{label} {{{KEYS[label]}: key}}) WHERE n.v = -1 AND NOT EXISTS {{ (n)--() }}
@@ -87,7 +87,7 @@ def bury(label: str) -> str:
 def cut(label: str) -> str:
     """Remove every relationship that the nodes own."""
     return f"UNWIND $keys AS key MATCH (n:{label} {{{KEYS[label]}: key}}) " + " ".join(
-        f"CALL (n) {{ MATCH (n){arrow} DELETE r }}" for arrow in _arrows(label, "()")
+        f"CALL (n) {{ MATCH (n){arrow} DELETE r }}" for arrow in _arrows(label, "()").values()
     )
 
 
@@ -112,8 +112,8 @@ def link(label: str, way: Way) -> str:
 def shown(label: str) -> str:
     """Return nodes with the relationships that they own, as `[type, far label, far key, properties, outgoing]`."""
     own = " + ".join(
-        f"[(n){arrow} | [type(r), {LABEL.format('o')}, {KEY.format('o')}, properties(r), {goes}]]"
-        for arrow, goes in zip(_arrows(label, "(o)"), _directions(label), strict=True)
+        f"[(n){arrow} | [type(r), {LABEL.format('o')}, {KEY.format('o')}, properties(r), {str(goes_out).lower()}]]"
+        for goes_out, arrow in _arrows(label, "(o)").items()
     )
     return f"""
         UNWIND $keys AS key MATCH (n:{label} {{{KEYS[label]}: key}})
@@ -143,15 +143,8 @@ def _trace(label: str, key: str) -> str:
     return f"'{label}:' + {key}"
 
 
-def _directions(label: str) -> list[str]:
-    return [goes for goes in ("true", "false") if _types(label, goes)]
-
-
-def _arrows(label: str, far: str) -> list[str]:
-    """Return the patterns of all that the label owns, out and in, from `(n)` on."""
-    arrows = {"true": "-[r:{}]->" + far, "false": "<-[r:{}]-" + far}
-    return [arrows[goes].format(_types(label, goes)) for goes in _directions(label)]
-
-
-def _types(label: str, goes: str) -> str:
-    return "|".join(way.type for way in OWN.get(label, ()) if way.outgoing == (goes == "true"))
+def _arrows(label: str, far: str) -> dict[bool, str]:
+    """Return the patterns of all relationships that the label owns, from `(n)` on: going out, and coming in."""
+    shapes = {True: f"-[r:{{}}]->{far}", False: f"<-[r:{{}}]-{far}"}
+    types = {out: "|".join(way.type for way in OWN.get(label, ()) if way.outgoing == out) for out in shapes}
+    return {out: shape.format(types[out]) for out, shape in shapes.items() if types[out]}
