@@ -95,7 +95,7 @@ def _correct(mirror: GraphMirror, label: str) -> int:
     """Remove nodes without a row, and show anew those that are ahead of their rows; return how many were removed."""
     removed = 0
     for seen in mirror.versions(label):
-        bogus = seen.keys() - existing(label, seen)
+        bogus = seen.keys() - {""} - existing(label, seen)
         ahead = {key for key, version in versions_of(label, list(seen)).items() if seen[key] > version}
         if bogus | ahead:
             mirror.forget(label, sorted(ahead))
@@ -111,7 +111,8 @@ def _dig_up(mirror: GraphMirror) -> None:
         for trace in seen:
             label, _, key = trace.partition(":")
             ended.setdefault(label, []).append(key)
-        for label, keys in ended.items():
+        for label in ended.keys() & SUBJECTS.keys():  # a trace that somebody edited may name no label
+            keys = ended[label]
             mirror.forget(label, sorted(existing(label, keys)))
 
 

@@ -57,6 +57,17 @@ class TestRebuildGraph:
         assert graph.nodes("Task", ["bogus"]) == {}
         assert graph.strays() == []
 
+    def test_goes_on_past_what_somebody_edited(self, graph, rows):
+        rebuild_graph()
+        run("MATCH (t:Task {id: 'task'}) REMOVE t:Task SET t:Gone")
+        run("MATCH (t:Task {id: 'other'}) SET t.id = 7")
+        run("MATCH (t:Task {id: 'blocks'}) SET t.v = 'seven', t.title = 'Odd'")
+
+        rebuild_graph()
+
+        assert graph.nodes("Task", rows["Task"]) == {node.key: node for node in read_nodes("Task", rows["Task"])}
+        assert graph.strays() == []
+
     def test_overcomes_a_graph_that_is_ahead_of_a_restored_database(self, graph, rows):
         run("CREATE (:Task {id: 'task', title: 'Later', v: 999}), (:Gone {key: 'Task:other', v: 999})")
 

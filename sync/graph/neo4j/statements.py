@@ -121,10 +121,13 @@ def shown(label: str) -> str:
 
 
 def versions(label: str) -> str:
-    """Return key and version of every node."""
+    """Return key and version of every node; what is no version is ahead of any."""
     key = NAMED_BY[label]
-    named = f"CASE WHEN {NAMED.format(key)} THEN n.{key} ELSE '' END"
-    return f"MATCH (n:{label}) RETURN {named} AS key, coalesce(n.v, -1) AS version"
+    return f"""
+        MATCH (n:{label})
+        RETURN CASE WHEN {NAMED.format(key)} THEN n.{key} ELSE '' END AS key,
+            CASE WHEN n.v IS NULL THEN -1 WHEN valueType(n.v) = 'INTEGER NOT NULL' THEN n.v ELSE {2**63 - 1} END
+            AS version"""
 
 
 def forget(label: str) -> str:
