@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db.models import Q
 
@@ -14,6 +15,9 @@ from sync.operations.reading import SUBJECTS, existing, pages, read_nodes, versi
 CONSUMER = "graph"
 BATCH = 200
 PAGE = 500
+# Shorter than the usual half minutes, so that the graph shows the rows within a minute of an outage with killed workers.
+LEASE = timedelta(seconds=15)
+PROBE_SECONDS = 10.0
 KEPT_DAYS = 7  # of what is left of deleted rows: longer than any delivery of an older state can be under way
 
 Keys = Sequence[str]
@@ -31,7 +35,7 @@ class Rebuilt:
 
 def mirror_waiting(*, limit: int = 10_000) -> int:
     """Carry into the graph what has changed; return how many deliveries were taken in."""
-    return events.drain(CONSUMER, _take_in, batch=BATCH, limit=limit)
+    return events.drain(CONSUMER, _take_in, batch=BATCH, limit=limit, lease=LEASE)
 
 
 def _take_in(deliveries: Sequence[Delivery]) -> None:
@@ -44,7 +48,7 @@ def _take_in(deliveries: Sequence[Delivery]) -> None:
     try:
         mirror.apply(nodes)
     except GraphUnavailable as error:
-        raise events.DeliveryFailed(error.message, is_outage=True) from error
+        raise events.DeliveryFailed(error.message, is_outage=True, retry_after=PROBE_SECONDS) from error
     except GraphRefused as error:
         raise events.DeliveryFailed(error.message) from error
 

@@ -54,8 +54,11 @@ class Command(HopperCommand):
         }  # fmt: skip
 
     def show(self, answer: Answer) -> None:
-        for line in answer.get("differences", [])[:SHOWN]:
+        differences = answer.get("differences", [])
+        for line in differences[:SHOWN]:
             self.stdout.write(line)
+        if len(differences) > SHOWN:
+            self.stdout.write(f"… and {len(differences) - SHOWN} more; --json lists them all.")
         super().show({name: _words(value) for name, value in answer.items() if name != "differences"})
 
     def complaint(self, answer: Answer) -> str | None:
