@@ -15,7 +15,7 @@ from sync.operations.reading import SUBJECTS, existing, pages, read_nodes, versi
 CONSUMER = "graph"
 BATCH = 200
 PAGE = 500
-# Shorter than the usual half minutes, so that the graph shows the rows within a minute of an outage with killed workers.
+# Shorter than the usual half minutes: the graph shows the rows within a minute of an outage with killed workers.
 LEASE = timedelta(seconds=15)
 PROBE_SECONDS = 10.0
 KEPT_DAYS = 7  # of what is left of deleted rows: longer than any delivery of an older state can be under way
