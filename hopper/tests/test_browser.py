@@ -142,7 +142,7 @@ class TestAddingATask:
         assert operator.input_value("[name=tags]") == "integration, mcp"
         assert operator.input_value("[name=required_capabilities]") == "python: 3"
         newest = operator.get_by_role("region", name="Timeline").locator("li").last
-        assert "task.routed" in newest.inner_text()
+        assert "Routed to sark" in newest.inner_text()
 
     def test_keeps_what_was_typed_when_it_is_refused(self, operator):
         operator.goto(reverse("admin:tasks_task_add"))
