@@ -20,7 +20,7 @@ from bench.house import INSTANCES, PROJECTS, found_house, grow_house
 from bench.ports import free_port, wait_for
 from bench.timing import arguments, interleave, scratch_database, show, summary, told
 
-SIZES, QUICK = (1_000, 10_000, 100_000), (1_000, 3_000)
+SIZES, QUICK = (1_000, 10_000, 100_000), (1_000, 2_000)
 START = Path(__file__).resolve().parent.parent / ".ci/neo4j/run"
 WARM = 100  # tasks
 
