@@ -13,7 +13,7 @@ from sync.tests.graph_world import TASKS, grow
 from tasks.models import Task, TaskDependency
 
 pytestmark = [pytest.mark.django_db, pytest.mark.untraced]
-SEEDS = [1, 2]
+SEEDS = [1, 2, 3]
 SIGHTS = [
     Sight(projects=["p1", "p2"]), Sight(places=["i1", "i2", "i3"]), Sight(closed=["i4", "i5", "i6"]),
     Sight(projects=["p1", "p3"], places=[f"i{n}" for n in range(12)], closed=["i2"]), Sight(places=[]),
