@@ -116,14 +116,25 @@ def _deliver_in_halves(
     for delivery in taken:
         delivery.is_repeated = True
     for part, rest in ((taken[:half], taken[half:]), (taken[half:], ())):
-        for held in _held(part):
-            held.update(lease_until=Now() + lease)
+        part = _renewed(part, lease)
+        if not part:
+            continue
         delivered, outage = _deliver(part, deliver, lease)
         done += delivered
         if outage:
             _give_back(rest, outage)
             return done, outage
     return done, None
+
+
+def _renewed(taken: Sequence[Delivery], lease: timedelta) -> list[Delivery]:
+    """Lease the deliveries anew; return those that no other worker has taken meanwhile, and may have gone beyond."""
+    with transaction.atomic():
+        ours: set[int] = set()
+        for held in _held(taken):
+            held.update(lease_until=Now() + lease)
+            ours.update(held.values_list("pk", flat=True))
+    return [delivery for delivery in taken if delivery.pk in ours]
 
 
 def _held(taken: Sequence[Delivery]) -> Iterator[DeliveryQuerySet]:

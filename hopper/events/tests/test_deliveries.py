@@ -137,6 +137,20 @@ class TestDraining:
         assert drain(CONSUMER, slow, batch=10) == 0
         assert Delivery.objects.get().status == "leased"
 
+    def test_delivers_no_half_that_another_worker_took_over_meanwhile(self):
+        tasks, sink = [submit() for _ in range(4)], Sink()
+        lost = [task.pk for task in tasks[1:3]]
+
+        def slow(deliveries):
+            if len(deliveries) == 4:
+                Delivery.objects.filter(aggregate_id__in=lost).update(fence=99)
+                raise DeliveryFailed("after the lease had run out")
+            sink(deliveries)
+
+        assert drain(CONSUMER, slow, batch=4) == 2
+        assert sink.seen == [(tasks[0].pk, 1), (tasks[3].pk, 1)]
+        assert set(Delivery.objects.filter(status="leased").values_list("aggregate_id", flat=True)) == set(lost)
+
     def test_takes_over_from_a_worker_that_died(self):
         submit()
 
