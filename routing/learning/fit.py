@@ -1,5 +1,6 @@
 """Fitting the learned model; imported by the refit job only, since scikit-learn and SciPy are large."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from routing.learning.attention import fit_weights
@@ -18,12 +20,14 @@ from routing.learning.recall import Lesson
 
 EACH_ENOUGH = 5  # confirmed examples a place needs, on average, before the linear model helps
 PARTS = 5  # one of which is held out
-MANY = 1000  # examples from which on one part is enough to choose by
+MANY, MANY_EACH = 1000, 20  # examples, and examples of each place, from which on one part is enough to choose by
+MOST_IN_TURN = 3000  # beyond which five fits cost more than they tell
 FEWEST_HELD_OUT = 50
 GATE_QUANTILE = 0.01
 DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
 LEAST_TRUST = 1e-3  # a place must not lose its last example
 MEANING_SCALE = 0.85  # how long a text's meaning is to the linear model, beside its words
+MEANING_LOOSENESS, MOST_ROUNDS = 30.0, 200  # C and iterations of the logistic regression on the meaning alone
 CLOSE_ENOUGH = 0.02  # the tolerance of the linear model: a quarter less time than at 1e-4, and as often right
 
 
@@ -34,6 +38,7 @@ class _Batch:
     examples: Sequence[Lesson]
     projects: NDArray[np.str_]
     encoder: str
+    whole: "_Batch | None" = None
     readings: list[Reading] = field(init=False)
     labels: NDArray[np.int32] = field(init=False)
 
@@ -43,13 +48,16 @@ class _Batch:
 
     @property
     def has_linear(self) -> bool:
+        """Tell whether examples suffice for the linear model; a part of a batch is treated as the whole is."""
+        if self.whole is not None:
+            return self.whole.has_linear and len(self.projects) > 1
         return len(self.projects) > 1 and len(self.examples) >= EACH_ENOUGH * len(self.projects)
 
     def of(self, numbers: NDArray[np.intp]) -> "_Batch":
         """Return the batch of these examples alone."""
         examples = [self.examples[n] for n in numbers]
         projects = np.array(sorted({str(example.project) for example in examples}))
-        return _Batch(examples, projects, self.encoder)
+        return _Batch(examples, projects, self.encoder, self)
 
     @property
     def trust(self) -> Reals:
@@ -90,6 +98,7 @@ def _experts(batch: _Batch) -> Arrays:
     idf = (np.log((1 + raw.shape[0]) / (1 + present)) + 1).astype(np.float32)
     unit = _unit(raw, idf)
     linear, bias, linear_meaning = _linear(unit, meanings, batch)
+    logistic, logistic_bias = _logistic(meanings, batch)
     columns = unit.tocsc()
     recent = [str(example.project) for example in batch.examples if example.is_feedback][-RECENT:]
     return Arrays(
@@ -99,7 +108,7 @@ def _experts(batch: _Batch) -> Arrays:
         reliability=batch.trust,
         episodes=np.array([example.episode for example in batch.examples]), recent=np.array(recent, np.str_),
         encoder=np.array(batch.encoder if meanings.size else ""), vectors=meanings.astype(np.float16),
-        linear_meaning=linear_meaning, centroids_meaning=_centroids(sparse.csr_array(meanings), batch),
+        linear_meaning=linear_meaning, logistic=logistic, logistic_bias=logistic_bias,
         pool=_defaults(batch), gate=np.array(0.0),
     )  # fmt: skip
 
@@ -126,15 +135,34 @@ def _linear(unit: Any, meanings: Reals, batch: _Batch) -> tuple[Halves, Reals, H
         rows = sparse.hstack([unit, sparse.csr_array(meanings * MEANING_SCALE)], format="csr")
         rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
     machine = LinearSVC(C=1.0, tol=CLOSE_ENOUGH, random_state=0).fit(rows, batch.labels, sample_weight=batch.trust)
-    weights, bias = machine.coef_, machine.intercept_
-    if len(batch.projects) == 2:  # scikit-learn keeps one plane for two classes
-        weights, bias = np.vstack([-weights, weights]), np.concatenate([-bias, bias])
+    weights, bias = _planes(machine, len(batch.projects))
     columns = np.ascontiguousarray(weights.T, np.float32)
     return (
         columns[:SIZE].astype(np.float16),
         bias.astype(np.float32),
         (columns[SIZE:] * MEANING_SCALE).astype(np.float16),
     )
+
+
+def _logistic(meanings: Reals, batch: _Batch) -> tuple[Halves, Reals]:
+    """Return the weights (D, C) and biases (C) of a logistic regression on the meaning."""
+    places = len(batch.projects)
+    if not meanings.size or places < 2:
+        return np.zeros((meanings.shape[1], places), np.float16), np.zeros(places, np.float32)
+    machine = LogisticRegression(C=MEANING_LOOSENESS, max_iter=MOST_ROUNDS)
+    with warnings.catch_warnings():  # of few examples for many places, and of a last round that was not the best
+        warnings.simplefilter("ignore", UserWarning)
+        machine.fit(meanings, batch.labels, sample_weight=batch.trust)
+    weights, bias = _planes(machine, places)
+    return np.ascontiguousarray(weights.T, np.float16), bias.astype(np.float32)
+
+
+def _planes(machine: LinearSVC | LogisticRegression, places: int) -> tuple[Doubles, Doubles]:
+    """Return the weights (C, …) and biases (C) of a machine; scikit-learn keeps one plane for two classes."""
+    weights, bias = machine.coef_, machine.intercept_
+    if places == 2:
+        return np.vstack([-weights, weights]), np.concatenate([-bias, bias])
+    return weights, bias
 
 
 def _centroids(unit: Any, batch: _Batch) -> Halves:
@@ -166,10 +194,10 @@ def _parts(labels: NDArray[np.int32]) -> list[NDArray[np.intp]]:
     that was chosen by its own time would be too sure. Examples come in the order of time.
     """
     count = len(labels)
-    if count < MANY:
+    sizes = np.bincount(labels)
+    if count < max(MANY, min(MANY_EACH * len(sizes), MOST_IN_TURN)):
         order = np.random.default_rng(count).permutation(count)  # by the count alone: the same model for the same
         return [part for part in np.array_split(order, PARTS) if len(part)]
-    sizes = np.bincount(labels)
     by_place = np.argsort(labels, kind="stable")
     age = np.concatenate([np.arange(size)[::-1] for size in sizes])  # 0 is the newest of its place
     held = np.where(sizes > 1, -(-sizes // PARTS), 0)

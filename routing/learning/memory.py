@@ -120,7 +120,7 @@ class Memory:
             views.append((recall.by_meaning(meaning), NEAR_MEANING))
             near = (words, alike := recall.nearest(views[1][0]))
             of["meaning_neighbours"][:] = np.log(recall.shares(alike))
-            of["meaning_centroids"][:] = _spread(model.by_meaning(meaning), recall.shares(alike))
+            of["logistic"][:] = _spread(model.by_meaning(meaning), recall.shares(alike))
         if recall.tail.lessons:
             of["lessons"][:] = np.log(recall.of_lessons(views))
         return Said(recall.places, said, _familiarity(near, margins), near)

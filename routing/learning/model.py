@@ -1,4 +1,4 @@
-"""The fitted part of what was learned: a linear model and class centroids, on one view of a text or on both.
+"""The fitted part of what was learned: linear models and class centroids, on one view of a text or on both.
 
 A text is read as hashed n-grams (the lexical view), and, where a local encoder is configured, as a sentence
 embedding (its meaning). Everything here is NumPy; fitting, which needs scikit-learn, is in `fit.py`.
@@ -28,7 +28,8 @@ class Arrays:
 
     `linear` and `centroids` are (F, C); `starts` (F + 1), `rows` and `values` (P) are the examples by feature;
     `labels`, `reliability` and `episodes` describe the N examples and `recent` the latest feedback. `encoder` names
-    what made `vectors` (N, D), `linear_meaning` and `centroids_meaning` (D, C); without one they are empty.
+    what made `vectors` (N, D), `linear_meaning` and `logistic` (D, C), the latter with a bias (C) of its own; without
+    one they are empty.
     """
 
     projects: NDArray[np.str_]
@@ -46,7 +47,8 @@ class Arrays:
     encoder: NDArray[np.str_]
     vectors: Halves
     linear_meaning: Halves
-    centroids_meaning: Halves
+    logistic: Halves
+    logistic_bias: Reals
     pool: Doubles
     gate: Doubles
 
@@ -140,9 +142,9 @@ class Model:
         return log_softmax(CENTROID_SCALE * (values @ self.arrays.centroids[features].astype(np.float64)))
 
     def by_meaning(self, meaning: Reals) -> Doubles:
-        """Return the log-shares of the places by the centroids of their meanings, shape (C,)."""
-        near = meaning @ self.arrays.centroids_meaning.astype(np.float32)
-        return log_softmax(CENTROID_SCALE * near.astype(np.float64))
+        """Return the log-shares of the places by logistic regression on the meaning alone, shape (C,)."""
+        scores = meaning @ self.arrays.logistic.astype(np.float32) + self.arrays.logistic_bias
+        return log_softmax(scores.astype(np.float64))
 
     def is_known(self, familiarity: float) -> bool:
         """Tell whether the familiarity passes the gate that confirmed examples pass."""

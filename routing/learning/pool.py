@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from routing.learning.model import Doubles, log_softmax
 
-EXPERTS = ("linear", "neighbours", "centroids", "meaning_neighbours", "meaning_centroids", "recent", "lessons")
-LINEAR, MEANING = EXPERTS[:1], EXPERTS[3:5]
+EXPERTS = ("linear", "neighbours", "centroids", "meaning_neighbours", "logistic", "recent", "lessons")
 BINS = 10
-WORDS, BOTH = ("neighbours", "centroids"), ("neighbours", "centroids", "meaning_neighbours", "meaning_centroids")
+WORDS, BOTH = ("neighbours", "centroids"), ("neighbours", "centroids", "meaning_neighbours", "logistic")
 TO_BEGIN_WITH: dict[tuple[bool, bool], dict[str, float]] = {  # by whether there is a linear model, and a meaning
-    (True, True): {"linear": 1.0} | dict(zip(BOTH, (0.3, 0.3, 0.4, 0.4), strict=True)),
+    (True, True): {"linear": 1.0} | dict(zip(BOTH, (0.1, 0.2, 0.3, 0.4), strict=True)),
     (True, False): {"linear": 1.0} | dict(zip(WORDS, (0.3, 0.3), strict=True)),
-    (False, True): dict(zip(BOTH, (0.1, 0.3, 0.1, 0.9), strict=True)),  # the meaning of a few tells more than words
+    (False, True): dict(zip(BOTH, (0.1, 0.2, 0.4, 0.8), strict=True)),  # the meaning of a few tells more than words
     (False, False): dict(zip(WORDS, (0.6, 0.6), strict=True)),
 }
 

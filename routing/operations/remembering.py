@@ -13,7 +13,7 @@ from routing.models.decision import DecidedBy
 from routing.operations.reading import meaning_of
 from routing.policy.types import text_of
 
-STATE = "two-views-1"  # the kind of learned states: raise it with any change of their arrays
+STATE = "two-views-2"  # the kind of learned states: raise it with any change of their arrays
 GLOBAL = "global"
 MOST_TRIALS = 20_000  # as many as a fit knows examples
 HINT = 0.5  # what became of the work tells half as much of a place as what somebody said
