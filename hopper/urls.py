@@ -12,7 +12,7 @@ from hopper.api.metrics import MetricsViewSet
 from hopper.api.review import ReviewViewSet
 from hopper.api.system import Health
 from hopper.common.rest.problem import not_found
-from routing.pages import policy_export, policy_import, policy_trial
+from routing.pages import merge_project, policy_export, policy_import, policy_trial
 from sync.pages import what_hangs, what_stops
 from tasks.pages import about_to_breach, end_instances
 
@@ -24,6 +24,7 @@ urlpatterns = [
     path("admin/retag/", admin.site.admin_view(missing_tags), name="retag"),
     path("admin/breaching/", admin.site.admin_view(about_to_breach), name="about-to-breach"),
     path("admin/instances/end/", admin.site.admin_view(end_instances), name="end-instances"),
+    path("admin/projects/merge/", admin.site.admin_view(merge_project), name="merge-project"),
     path("admin/policies/import/", admin.site.admin_view(policy_import), name="policy-import"),
     path("admin/policies/<str:key>/", admin.site.admin_view(policy_trial), name="policy-trial"),
     path("admin/policies/<str:key>/export/", admin.site.admin_view(policy_export), name="policy-export"),

@@ -1,8 +1,11 @@
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from hopper.common.admin import OperatedAdmin
 from projects import operations
@@ -27,6 +30,7 @@ class ProjectAdmin(OperatedAdmin):
         ("History", {"fields": readonly_fields}),
     ]
     prepopulated_fields = {"slug": ["name"]}
+    actions = ["merge"]
     help_texts = {
         "executor_type": "Who does the work, like human, agent or orchestration.",
         "executor_config": "What the executor needs to know, as JSON.",
@@ -54,6 +58,15 @@ class ProjectAdmin(OperatedAdmin):
         return sum(
             getattr(project, f"{status}_tasks") for status in ("pending", "routed", "claimed", "in_progress", "blocked")
         )
+
+    @admin.action(description="Merge the selected project into another…", permissions=["change"])
+    def merge(self, request: HttpRequest, queryset: models.QuerySet) -> HttpResponse | None:
+        """Lead to the page that shows what would move, and asks where to."""
+        keys = list(queryset.values_list("pk", flat=True)[:2])
+        if len(keys) == 1:
+            return redirect(f"{reverse('merge-project')}?{urlencode({'project': keys[0]})}")
+        messages.error(request, "Choose one project: they are merged one by one.")
+        return None
 
     def create_row(self, *, actor: str, **fields: Any) -> Project:
         return operations.register_project(actor=actor, **fields)

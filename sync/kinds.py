@@ -2,7 +2,7 @@
 
 KINDS = {
     "instance": ("created", "changed", "started", "paused", "resumed", "closing", "terminated", "deleted"),
-    "project": ("registered", "changed", "deleted"),
+    "project": ("registered", "changed", "merged", "deleted"),
     "pattern": ("created", "changed", "deleted"),
     "delegation": ("created", "accepted", "rejected", "completed", "cancelled", "expired"),
     "task": (

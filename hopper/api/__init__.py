@@ -12,11 +12,11 @@ from hopper.api.consolidation import (
 from hopper.api.graph import GraphViewSet
 from hopper.api.instances import ComposedInstanceViewSet
 from hopper.api.memory import MemoryViewSet
+from hopper.api.projects import ComposedProjectViewSet
 from hopper.api.review import ReviewViewSet, SuggestionViewSet
 from hopper.api.system import SystemViewSet
 from hopper.api.tasks import ComposedTaskViewSet
 from hopper.events.viewsets import DeliveryViewSet, EventViewSet
-from projects.viewsets import ProjectViewSet
 from routing.viewsets import (
     DecisionViewSet,
     DelegationViewSet,
@@ -37,7 +37,7 @@ class Router(SimpleRouter):
 
 router = Router()
 router.register("tasks", ComposedTaskViewSet, basename="task")
-router.register("projects", ProjectViewSet, basename="project")
+router.register("projects", ComposedProjectViewSet, basename="project")
 router.register("instances", ComposedInstanceViewSet, basename="instance")
 router.register("decisions", DecisionViewSet, basename="decision")
 router.register("episodes", EpisodeViewSet, basename="episode")

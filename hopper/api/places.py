@@ -16,7 +16,7 @@ def named_place(names: dict[str, Any], principal: Principal) -> dict[str, Any]:
     :raises ValidationError: naming the one that is not there
     """
     return {
-        "project": _find(Project, names.get("project"), "project", principal, "slug"),
+        "project": named_project(names.get("project"), principal),
         "instance": named_instance(names.get("instance"), principal),
     }
 
@@ -36,11 +36,19 @@ def named_instance(name: str | None, principal: Principal, *, field: str = "inst
     return _find(Instance, name, field, principal, "name")
 
 
+def named_project(name: str | None, principal: Principal, *, field: str = "project") -> Any:
+    """Return the project of that name or slug, as far as the principal may see it, or None if none is named.
+
+    :raises ValidationError: naming the field, if it is not there
+    """
+    return _find(Project, name, field, principal, "slug")
+
+
 def _find(model: Any, name: str | None, field: str, principal: Principal, other: str) -> Any:
     if not name:
         return None
     found = model.objects.for_principal(principal).filter(Q(pk=name) | Q(**{other: name}))[:2]
     if len(found) != 1:
-        what = "several called" if found else "no"
-        raise ValidationError({field: [f"There is {what} {field} {name[:60]!r}: give its {model._meta.pk.name}."]})
+        what, kind = "several called" if found else "no", model._meta.verbose_name
+        raise ValidationError({field: [f"There is {what} {kind} {name[:60]!r}: give its {model._meta.pk.name}."]})
     return found[0]

@@ -69,6 +69,7 @@ SENTENCES = {
     "advice.failed": "There is no advice on its {asked_for}",
     "project.registered": "Registered as {name}",
     "project.changed": "Changed: {changed}",
+    "project.merged": "Merged into {into}",
     "project.deleted": "Deleted",
     "instance.created": "Created as {name} ({scope})",
     "instance.changed": "Changed: {changed}",

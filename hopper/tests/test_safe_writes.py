@@ -120,6 +120,7 @@ POSTS = [
     ("/tasks/placed/external-mappings", {"platform": "github", "external_id": WORD}),
     ("/projects", {"name": "new", "repository": WORD}),
     ("/projects/register", {"name": "new", "repository": WORD}),
+    ("/projects/empty/merge", {"into": "web"}),
     ("/instances", {"name": WORD, "scope": "PERSONAL", "parent_id": "root"}),
     ("/instances/created/start", {}),
     ("/instances/active/pause", {}),

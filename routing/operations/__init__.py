@@ -36,9 +36,10 @@ from routing.operations.hops import (
     reject_delegation,
     settle_delegations,
 )
-from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due, rename_lessons
+from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
 from routing.operations.life import activate_version, load_policy, roll_back, start_shadow, stop_shadow
 from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
+from routing.operations.merging import Merged, merge_project
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
     change_policy,
@@ -65,6 +66,7 @@ __all__ = [
     "AlreadyConsolidating",
     "Dossier",
     "EmbeddingFailed",
+    "Merged",
     "NoDuplicate",
     "NotDelegated",
     "OfferExpired",
@@ -114,6 +116,7 @@ __all__ = [
     "judge_episode",
     "load_policy",
     "look_out",
+    "merge_project",
     "open_dossier",
     "propose_rules",
     "proven_by",
@@ -123,7 +126,6 @@ __all__ = [
     "refit",
     "refit_if_due",
     "reject_delegation",
-    "rename_lessons",
     "report_shadow",
     "request_consolidation",
     "reset_attention",

@@ -173,17 +173,3 @@ def _keep(number: int, arrays: bytes, metrics: dict[str, Any]) -> LearnedState |
     old = Q(kind=STATE, number__lte=number - KEPT_STATES) | Q(kind=FORMER)
     LearnedState.objects.filter(old).delete()
     return state
-
-
-def rename_lessons(*, before: str, after: str) -> int:
-    """Move what was learned of a project to another name, as after a rename or a merge; return how many lessons.
-
-    The learned factor is fitted anew, since the last fit knows the name of before.
-    """
-    with transaction.atomic():
-        graph_lock("lessons")
-        Episode.objects.filter(chosen_project=before).update(chosen_project=after)
-        moved = EpisodeJudgement.objects.filter(right_project=before).update(right_project=after)
-    if moved:
-        refit()
-    return moved

@@ -10,7 +10,6 @@ from routing.operations import (
     record_imported,
     refit,
     refit_if_due,
-    rename_lessons,
     route_task,
     suggest_for,
 )
@@ -213,22 +212,6 @@ class TestANewProcess:
         warm = self.decide()
         loading.forget()
         assert self.decide() == warm
-
-
-class TestARename:
-    @pytest.mark.parametrize("is_fitted", [False, True])
-    def test_takes_what_was_learned_along(self, is_fitted):
-        teach_topics(copies=2)
-        if is_fitted:
-            refit()
-        best_for(LOGIN)
-        ProjectFactory(name="site")
-        assert rename_lessons(before="web", after="site") == 6
-        assert best_for("login page shows an error") == "site"
-        assert not Episode.objects.filter(chosen_project="web").exists()
-
-    def test_of_what_taught_nothing_changes_nothing(self):
-        assert rename_lessons(before="web", after="site") == 0
 
 
 class TestImportedWork:

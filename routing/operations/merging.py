@@ -1,0 +1,89 @@
+"""Merging one project into another, as when it is renamed: what was learned of it and what waits for it go there."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from hopper.common.db.graph import graph_lock
+from hopper.common.errors import HopperError, Invalid
+from hopper.events import operations as log
+from projects.models import Project
+from routing.models import Episode, EpisodeJudgement, Pattern
+from routing.operations.deciding import assign_task
+from routing.operations.loading import why_inactive
+from tasks.models import Task
+from tasks.operations import return_to_routing
+
+AT_ONCE = 200  # tasks moved within one request; asking again moves the next
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge moved: lessons, patterns and waiting tasks; and `left`, how many open tasks are still there."""
+
+    project: Project
+    lessons: int
+    patterns: int
+    tasks: int
+    left: int
+
+
+def merge_project(*, project: Project, into: Project, actor: str) -> Merged:
+    """Merge a project into another: it takes no more, and its lessons, patterns and waiting tasks go there.
+
+    What somebody holds, or what is blocked, stays until it is over; asking again moves what has become free since.
+    Each task goes in a transaction of its own, so that nobody who works waits for a large project.
+
+    :raises Invalid: if it is the project itself, or takes no work
+    """
+    if into == project:
+        raise Invalid({"into": ["Name another project: this is the one that is merged."]})
+    if why_not := why_inactive(into):
+        raise Invalid({"into": [f"{into} {why_not}: choose another, or make it active first."]})
+    with transaction.atomic():
+        lessons = move_lessons(before=project.pk, after=into.pk)
+        patterns = sum(1 for _ in _turn_patterns(project, into, actor))
+        project = _close(project, into, actor, lessons)
+    waiting = Task.objects.unheld().filter(project=project, status=Task.Status.ROUTED)[:AT_ONCE]
+    tasks = sum(_move(task, into, actor) for task in waiting)
+    return Merged(project, lessons, patterns, tasks, Task.objects.open().filter(project=project).count())
+
+
+def _close(project: Project, into: Project, actor: str, lessons: int) -> Project:
+    project = log.lock_row(project)
+    if not (project.is_active or lessons):
+        return project
+    project.is_active = False
+    return log.save_row(project, kind="project.merged", actor=actor, into=into.pk, lessons=lessons)
+
+
+def move_lessons(*, before: str, after: str) -> int:
+    """Let everything that was learned of one project speak for another; return how many lessons that are.
+
+    They count as new, so every process learns them at once, and the job fits anew if they are many.
+    """
+    with transaction.atomic():
+        graph_lock("lessons")  # a later commit has a later time, and no reader misses a lesson
+        Episode.objects.filter(chosen_project=before).update(chosen_project=after)
+        judged = EpisodeJudgement.objects.filter(right_project=before)
+        return judged.update(right_project=after, updated_at=timezone.now())
+
+
+def _turn_patterns(project: Project, into: Project, actor: str) -> Iterator[Pattern]:
+    for pattern in Pattern.objects.filter(target_project=project.pk).order_by("pk"):
+        yield log.change_row(pattern, kind="pattern.changed", actor=actor, changes={"target_project": into.pk})
+
+
+@transaction.atomic
+def _move(task: Task, into: Project, actor: str) -> bool:
+    """Send the task to the other project, unless somebody was quicker; what may not go there is routed anew."""
+    stands = log.lock_row(task)
+    if (stands.status, stands.project_id) != (task.status, task.project_id):
+        return False
+    back = return_to_routing(task=stands, actor=actor)
+    with suppress(HopperError), transaction.atomic():
+        assign_task(task=back, project=into, actor=actor, reason=f"{task.project_id} was merged into it.")
+    return True
