@@ -28,11 +28,11 @@ def upper_bound(successes: float, trials: float, *, sureness: float = SURENESS) 
     return 1 - lower_bound(trials - successes, trials, sureness=sureness)
 
 
-def clear_odds(successes: float, trials: float, *, sureness: float = SURENESS) -> float:
-    """Return the log-odds of success as far as they are clear: 0 while one half lies between the bounds."""
+def clear_odds(successes: float, trials: float, *, sureness: float = SURENESS, usual: float = EVEN) -> float:
+    """Return by how much the log-odds of success are clearly above or below the usual: 0 while they may be the same."""
     low = lower_bound(successes, trials, sureness=sureness)
     high = upper_bound(successes, trials, sureness=sureness)
-    return log_odds(low if low > EVEN else high if high < EVEN else EVEN)
+    return log_odds(low if low > usual else high if high < usual else usual) - log_odds(usual)
 
 
 def log_odds(share: float) -> float:

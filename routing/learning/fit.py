@@ -25,6 +25,7 @@ MOST_IN_TURN = 3000  # beyond which five fits cost more than they tell
 FEWEST_HELD_OUT = 50
 GATE_QUANTILE = 0.01
 DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
+HIGHEST_GATE = 0.4  # a text as near as this to a confirmed one is like it, however alike those are among themselves
 LEAST_TRUST = 1e-3  # a place must not lose its last example
 MEANING_SCALE = 0.85  # how long a text's meaning is to the linear model, beside its words
 MEANING_LOOSENESS, MOST_ROUNDS = 30.0, 200  # C and iterations of the logistic regression on the meaning alone
@@ -179,7 +180,8 @@ def _tune(batch: _Batch) -> tuple[Doubles, Doubles, dict[str, Any]]:
     defaults = _defaults(batch)
     if not told:
         return defaults, np.array(DEFAULT_GATE), {}
-    gate = np.array(np.quantile([said.familiarity for said, _ in told], GATE_QUANTILE))
+    passed = np.quantile([said.familiarity for said, _ in told], GATE_QUANTILE)
+    gate = np.array(min(float(passed), HIGHEST_GATE))
     if len(told) < FEWEST_HELD_OUT:
         return defaults, np.minimum(gate, DEFAULT_GATE), {}
     experts, truth, absent = _aligned(told)

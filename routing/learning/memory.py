@@ -36,7 +36,10 @@ class Said:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Shares over places, the share of doubt that belongs to none of them, and the evidence."""
+    """Shares over places, the share of doubt that belongs to none of them, and the evidence.
+
+    `rare` is how often a task belongs to a place that has no example yet, if there is one.
+    """
 
     projects: list[str]
     shares: Doubles
@@ -45,6 +48,7 @@ class Prediction:
     votes: Counter[str]
     neighbours: tuple[dict[str, Any], ...]
     experts: Mapping[str, Any] = field(default_factory=dict)
+    rare: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,10 @@ class Memory:
         near = said.near[0]
         votes = Counter(self._recall.places[label] for label in self._recall.labels[near.numbers])
         known = self.model.is_known(said.familiarity)
-        return Prediction(said.places, shares, 0.0, known, votes, self._describe(said.near), _recorded(said, shares))
+        return Prediction(
+            said.places, shares, 0.0, known, votes, self._describe(said.near), _recorded(said, shares),
+            self._recall.rare,
+        )  # fmt: skip
 
     def ask(self, model: Model, reading: Reading) -> Said:
         """Return what the experts say; one that has nothing to stand on says the same of every place.

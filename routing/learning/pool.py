@@ -18,7 +18,7 @@ TO_BEGIN_WITH: dict[tuple[bool, bool], dict[str, float]] = {  # by whether there
     (True, True): {"linear": 1.0} | dict(zip(BOTH, (0.1, 0.2, 0.3, 0.4), strict=True)),
     (True, False): {"linear": 1.0} | dict(zip(WORDS, (0.3, 0.3), strict=True)),
     (False, True): dict(zip(BOTH, (0.1, 0.2, 0.4, 0.8), strict=True)),  # the meaning of a few tells more than words
-    (False, False): dict(zip(WORDS, (0.6, 0.6), strict=True)),
+    (False, False): dict(zip(WORDS, (0.2, 0.9), strict=True)),
 }
 
 

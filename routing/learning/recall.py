@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,15 @@ class Recall:
                 self.trust[place] = reliability
         self._alive = np.ones(len(self.labels), bool)
         self._alive[[model.number_of[episode] for episode in lessons if episode in model.number_of]] = False
+
+    @cached_property
+    def rare(self) -> float:
+        """The share of examples that are the only one of their place: how often a task belongs to a place not seen yet.
+
+        That is the estimate of Good and Turing (I. J. Good, Biometrika 40, 1953).
+        """
+        counts = np.bincount(self.labels[self._alive])
+        return float((counts == 1).sum() / max(counts.sum(), 1))
 
     def episode_of(self, number: int) -> str:
         """Return the episode of an example."""

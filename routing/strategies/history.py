@@ -14,7 +14,8 @@ from routing.strategies.learned import Recollection
 HALF_LIFE = 90  # days after which an outcome counts half, as for proven skill
 SECONDS_A_DAY = 86_400
 SIMILAR = 0.3  # the cosine below which an episode tells nothing of the task
-CLEAREST = 2.2  # log-odds: nine to one
+CLEAREST = 2.2  # log-odds
+MOST_USUAL = 0.9  # where nearly all goes well, one failure in six says nothing yet
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,11 @@ class Fared:
         self.all, self.right = self.all + 1, self.right + trial.went_well
         self.weight, self.well = self.weight + weight, self.well + weight * trial.went_well
 
-    @property
-    def odds(self) -> float:
-        """For the place or against it as far as that is clear; 0 while it is open."""
-        return float(np.clip(clear_odds(self.well, self.weight, sureness=CAUTION), -CLEAREST, CLEAREST))
+    def odds(self, usual: float) -> float:
+        """For the place or against it as far as they clearly went better or worse than usual; 0 while that is open."""
+        usual = min(max(usual, 1 - MOST_USUAL), MOST_USUAL)
+        clear = clear_odds(self.well, self.weight, sureness=CAUTION, usual=usual)
+        return float(np.clip(clear, -CLEAREST, CLEAREST))
 
     @property
     def text(self) -> str:
@@ -54,7 +56,8 @@ class Fortune:
     """The success of each place on the episodes nearest to the task, halved every 90 days.
 
     A near episode counts as much as it is like the task, and not at all if that is little. Those that went elsewhere
-    say nothing of a place: where a task belongs is what the learned factor says; this one says how it went.
+    say nothing of a place: where a task belongs is what the learned factor says; this one says whether such tasks went
+    better or worse there than tasks usually go. Where all go well, that many were sent there is no news.
     """
 
     recollection: Recollection
@@ -75,7 +78,7 @@ class Fortune:
         scores, odds = np.zeros(len(roster)), np.zeros(len(roster))
         for number, one in fared.items():
             scores[number] = lower_bound(one.well, one.weight, sureness=CAUTION)
-            odds[number] = one.odds
+            odds[number] = one.odds(self.history.usual)
 
         def reason(number: int) -> str | None:
             return fared[number].text if number in fared and odds[number] else None

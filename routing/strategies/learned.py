@@ -33,7 +33,7 @@ class Recollection:
 
 @dataclass(frozen=True)
 class Learned:
-    """Shares of the learned model over the candidates; a place it never saw keeps a small share, never zero."""
+    """Shares of the learned model over the candidates; places it never saw share what such places get, never zero."""
 
     recollection: Recollection
 
@@ -43,14 +43,17 @@ class Learned:
             return None
         places = roster.places(tuple(seen.projects))
         here = places >= 0
-        shares = np.zeros(len(roster))
-        shares[places[here]] = seen.shares[here]
-        outside = seen.doubt + float(seen.shares[~here].sum())
+        new = np.ones(len(roster), bool)
+        new[places[here]] = False
+        expected = _expected_of_new(seen, int(new.sum()))
+        shares = np.where(new, expected / max(1, new.sum()), 0.0)
+        shares[places[here]] = (1 - expected) * seen.shares[here]
+        outside = (1 - expected) * (seen.doubt + float(seen.shares[~here].sum()))
         odds = np.log(np.maximum(shares, FLOOR / max(1, len(roster))))
         counted = seen.votes
 
         def reason(number: int) -> str | None:
-            if shares[number] < WORTH_SAYING:
+            if shares[number] < WORTH_SAYING or new[number]:
                 return None
             name = roster.names[number]
             near = f", like {counted[name]} of the {sum(counted.values())} nearest" if name in counted else ""
@@ -60,3 +63,8 @@ class Learned:
             "learned", shares, odds, reason, speaks=False, outside=outside, is_known=seen.is_known,
             neighbours=seen.neighbours, experts=seen.experts,
         )  # fmt: skip
+
+
+def _expected_of_new(seen: Prediction, new: int) -> float:
+    """Return the share of tasks that belong to one of the new places: at most as if all places were as common."""
+    return min(seen.rare, new / (new + len(seen.projects))) if new else 0.0

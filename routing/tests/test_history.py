@@ -18,13 +18,17 @@ NOW = 1000 * DAY
 GIZMO = "the gizmo has a broken flange"
 
 
-def said(*outcomes, places=("web", "data"), title=GIZMO):
-    """What the factor says where such tasks went to a place, well or badly, so many days ago."""
+def said(*outcomes, places=("web", "data"), title=GIZMO, usual=0.5):
+    """What the factor says where such tasks went to a place, well or badly, so many days ago.
+
+    Of 20 tasks that are unlike this one a `usual` share went well.
+    """
     found = [(f"e{n}", *outcome) for n, outcome in enumerate(outcomes)]
     memory = Memory().learn(
         Lesson.of(episode=key, text=GIZMO, project=project, reliability=1.0) for key, project, _, _ in found
     )
     trials = [Told(key, Trial(project, well, NOW - days * DAY)) for key, project, well, days in found]
+    trials += [Told(f"u{n}", Trial("web", n < 20 * usual, NOW)) for n in range(20)]
     return Fortune(Recollection(memory), History().learn(trials)).weigh(TaskView(title, at=NOW), roster(*places))
 
 
@@ -37,6 +41,16 @@ class TestTheFactor:
 
     def test_speaks_against_a_place_where_they_fail(self):
         assert said(*[("web", False, 0)] * 3).odds[0] < -1
+
+    def test_says_nothing_where_they_go_as_everything_goes(self):
+        told = said(*[("web", True, 0)] * 6, usual=1.0)
+        assert (told.odds[0], told.reason(0)) == (0, None)
+        assert said(*[("web", False, 0)] * 6, usual=0.0).odds[0] == 0
+        assert said(*[("web", True, 0)] * 5, ("web", False, 0), usual=1.0).odds[0] == 0
+
+    def test_speaks_the_louder_against_a_place_the_better_things_usually_go(self):
+        failed = [("web", False, 0)] * 2 + [("web", True, 0)]
+        assert said(*failed, usual=1.0).odds[0] < said(*failed).odds[0] <= 0
 
     def test_says_nothing_while_it_is_open(self):
         told = said(("web", True, 0), ("web", False, 0))
@@ -61,12 +75,12 @@ class TestTheFactor:
 
 @pytest.mark.django_db
 class TestWhatBecameOfSimilarTasks:
-    def sent(self, count, **verdict):
-        """Tasks that a rule sent to web, and what was said of them."""
-        activate_rules(votes_for("web", when={"keyword": "gizmo"}))
-        tasks = [TaskFactory(title=f"{GIZMO} {number}") for number in range(count)]
+    def sent(self, count, *, title=GIZMO, to="web", **verdict):
+        """Tasks that a rule sent to a place, and what was said of them."""
+        activate_rules(votes_for(to, when={"keyword": title.split()[1]}))
+        tasks = [TaskFactory(title=f"{title} {number}") for number in range(count)]
         for task in tasks:
-            assert route_task(task=task).project_id == "web"
+            assert route_task(task=task).project_id == to
             record_feedback(task=task, actor="ada", **verdict)
         activate_rules()
         return tasks
@@ -103,6 +117,7 @@ class TestWhatBecameOfSimilarTasks:
         make_projects("web", "data")
         self.sent(4, was_good_match=True)
         self.sent(1, was_good_match=False)
+        self.sent(6, title="the disk is full", to="data", was_good_match=False)
         task = TaskFactory(title=GIZMO)
         assert route_task(task=task).project_id == "web"
         told = explain_task(task=task)

@@ -120,6 +120,13 @@ class TestAFittedModel:
         for text, is_known in [("login page shows an error", True), ("zzz qqq", False), ("日本語", False)]:
             assert ask(model, text)[1].is_known is is_known
 
+    def test_knows_what_is_near_examples_that_are_all_alike(self):
+        names = {"web": "login page", "data": "invoice table"}
+        learned = [lesson(f"{text} {n}", name, f"{name}{n}") for name, text in names.items() for n in range(30)]
+        model = Model(fit(learned)[0])
+        for text, is_known in [("login page is slow", True), ("the disk is full", False)]:
+            assert ask(model, text)[1].is_known is is_known
+
     def test_has_no_neighbour_for_a_text_that_shares_nothing(self):
         shares, said = ask(Model(fit(examples(4))[0]), "日本語")
         assert said.neighbours == ()

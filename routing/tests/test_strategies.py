@@ -1,7 +1,11 @@
 import pytest
 
+from routing.learning.fit import fit
+from routing.learning.memory import Memory
+from routing.learning.model import Model
+from routing.learning.recall import Lesson
 from routing.policy.types import Candidate, TaskView
-from routing.strategies import Boost, Capability, Velocity, Workload
+from routing.strategies import Boost, Capability, Learned, Recollection, Velocity, Workload
 from routing.tests.factories import choose, policy, roster, votes_for
 
 PYTHON = TaskView("x", required={"python": 2})
@@ -141,3 +145,35 @@ class TestBoost:
 
     def test_says_nothing_when_nobody_asks(self):
         assert Boost().weigh(TaskView("x"), roster(Candidate("keen", boost={"urgent": 2.0}))) is None
+
+
+class TestLearned:
+    """Five places with four examples each and five with one: one task in five comes to a place for the first time."""
+
+    OFTEN, ONCE = [f"often{n}" for n in range(5)], [f"once{n}" for n in range(5)]
+
+    def said(self, *new, title="often2 thing"):
+        texts = [(name, f"{name} thing {n}") for name in self.OFTEN for n in range(4)]
+        texts += [(name, f"{name} thing") for name in self.ONCE]
+        examples = [
+            Lesson.of(episode=text, text=text, project=name, reliability=1.0, is_feedback=False) for name, text in texts
+        ]
+        memory = Memory(Model(fit(examples)[0]))
+        return Learned(Recollection(memory)).weigh(TaskView(title), roster(*self.OFTEN, *self.ONCE, *new))
+
+    def test_keeps_a_share_for_places_without_an_example(self):
+        known, told = self.said(), self.said(*(f"new{n}" for n in range(10)))
+        assert told.scores[10:].tolist() == pytest.approx([0.02] * 10)
+        assert told.scores[:10].tolist() == pytest.approx((0.8 * known.scores).tolist())
+        assert told.reason(10) is None
+
+    def test_keeps_no_more_for_one_such_place_than_as_if_all_were_as_common(self):
+        assert self.said("new").scores[10] == pytest.approx(1 / 11)
+
+    def test_keeps_none_once_no_place_has_a_single_example(self):
+        assert self.said().scores.sum() == pytest.approx(1)
+        examples = [Lesson.of(episode=f"{n}", text=f"word{n % 5}", project=f"p{n % 5}", reliability=1.0)
+                    for n in range(20)]  # fmt: skip
+        memory = Memory(Model(fit(examples)[0]))
+        told = Learned(Recollection(memory)).weigh(TaskView("word1"), roster(*(f"p{n}" for n in range(5)), "new"))
+        assert told.scores[5] == 0
