@@ -60,7 +60,7 @@ class TestDoctor:
 
         assert "problem  Redis: does not answer" in shown
         assert "→ Start Redis, or unset REDIS_URL." in shown
-        assert sentence == "1 of these keep Hopper from working."
+        assert sentence == "1 of these needs you."
 
     def test_answers_programs_although_it_ends_badly(self, settings):
         settings.REDIS_URL = f"redis://{NOBODY_LISTENS}/0"

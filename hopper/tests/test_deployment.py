@@ -113,6 +113,12 @@ class TestCompose:
     def test_gives_only_variables_that_settings_read_to(self, name):
         assert {variable for variable, _ in environment(SERVICES[name])} <= set(variables_of_settings())
 
+    @pytest.mark.parametrize("name", ["web", "stream", "worker", "beat"])
+    def test_gives_every_variable_that_may_be_set_in_production_to(self, name):
+        given = {variable for variable, _ in environment(SERVICES[name])}
+
+        assert set(variables_of_settings()) - given == {"DEBUG", "HOPPER_ROLE"}
+
     def test_waits_for_what_is_healthy(self):
         waits = [wait for service in SERVICES.values() for wait in service.get("depends_on", {}).values()]
 

@@ -113,9 +113,13 @@ class TestTheCommand:
         ("options", "retried"), [([], 1), (["--consumer", CONSUMER], 1), (["--consumer", "graph"], 0)]
     )
     def test_tries_again(self, dead, options, retried):
+        Delivery.objects.create(
+            consumer="graph", carries="state", aggregate_type="tasks.task", aggregate_id="a", version=1
+        )
         assert ask("events", "retry", *options) == {"retried": retried, "settled": 0}
 
     def test_tries_one_again(self, dead):
+        assert "no consumer 'nope': there are embedding." in fail("events", "retry", "--consumer", "nope")[1]
         assert "no dead delivery 0" in fail("events", "retry", "--id", "0")[1]
         assert ask("events", "retry", "--id", str(dead.pk))["retried"] == 1
 

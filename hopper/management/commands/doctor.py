@@ -20,4 +20,5 @@ class Command(HopperCommand):
                 self.stdout.write(f"{'':<8} → {check['fix']}")
 
     def complaint(self, answer: Answer) -> str | None:
-        return f"{answer['problems']} of these keep Hopper from working." if answer["problems"] else None
+        number = answer["problems"]
+        return f"{number} of these need{'s' if number == 1 else ''} you." if number else None

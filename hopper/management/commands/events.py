@@ -53,6 +53,9 @@ class Command(HopperCommand):
 
 
 def _retry(consumer: str | None, key: int | None) -> Answer:
+    known = [one.consumer for one in traffic()]
+    if consumer is not None and consumer not in known:
+        raise CommandError(f"There is no consumer {consumer!r}: there are {', '.join(known) or 'none'}.")
     wanted = {name: value for name, value in (("consumer", consumer), ("pk", key)) if value is not None}
     dead = list(Delivery.objects.dead().filter(**wanted).order_by("pk"))
     if key is not None and not dead:

@@ -1,5 +1,6 @@
 """One driver per process, and Neo4j's errors in our words."""
 
+import atexit
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,9 @@ def _make(url: str, username: str, password: str) -> Driver:
 def _close_own() -> None:
     for known in [known for known in _drivers if known[0] == os.getpid()]:
         _drivers.pop(known).close()
+
+
+atexit.register(_close_own)
 
 
 @contextmanager
