@@ -41,10 +41,11 @@ def merge_project(*, project: Project, into: Project, actor: str) -> Merged:
     """
     if into == project:
         raise Invalid({"into": ["Name another project: this is the one that is merged."]})
-    if why_not := why_inactive(into):
-        raise Invalid({"into": [f"{into} {why_not}: choose another, or make it active first."]})
     with transaction.atomic():
-        lessons = move_lessons(before=project.pk, after=into.pk)
+        graph_lock("lessons")  # so that of two that are merged into each other the second sees that the first is closed
+        if why_not := why_inactive(log.lock_row(into)):
+            raise Invalid({"into": [f"{into} {why_not}: choose another, or make it active first."]})
+        lessons = _move_lessons(before=project.pk, after=into.pk)
         patterns = sum(1 for _ in _turn_patterns(project, into, actor))
         project = _close(project, into, actor, lessons)
     waiting = Task.objects.unheld().filter(project=project, status=Task.Status.ROUTED)[:AT_ONCE]
@@ -60,16 +61,15 @@ def _close(project: Project, into: Project, actor: str, lessons: int) -> Project
     return log.save_row(project, kind="project.merged", actor=actor, into=into.pk, lessons=lessons)
 
 
-def move_lessons(*, before: str, after: str) -> int:
+def _move_lessons(*, before: str, after: str) -> int:
     """Let everything that was learned of one project speak for another; return how many lessons that are.
 
-    They count as new, so every process learns them at once, and the job fits anew if they are many.
+    They count as new, so every process learns them at once, and the job fits anew if they are many. The lock on lessons
+    is held: a later commit has a later time, and no reader misses one.
     """
-    with transaction.atomic():
-        graph_lock("lessons")  # a later commit has a later time, and no reader misses a lesson
-        Episode.objects.filter(chosen_project=before).update(chosen_project=after)
-        judged = EpisodeJudgement.objects.filter(right_project=before)
-        return judged.update(right_project=after, updated_at=timezone.now())
+    Episode.objects.filter(chosen_project=before).update(chosen_project=after)
+    judged = EpisodeJudgement.objects.filter(right_project=before)
+    return judged.update(right_project=after, updated_at=timezone.now())
 
 
 def _turn_patterns(project: Project, into: Project, actor: str) -> Iterator[Pattern]:

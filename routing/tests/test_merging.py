@@ -6,6 +6,7 @@ from django.urls import reverse
 from hopper.common.errors import Invalid
 from hopper.events.models import Event
 from instances.tests.factories import InstanceFactory
+from projects.models import Project
 from projects.tests.factories import ProjectFactory
 from routing.models import Decision, Episode, LearnedState, Pattern
 from routing.operations import create_pattern, loading, merge_project, refit, refit_if_due, suggest_for
@@ -100,6 +101,12 @@ class TestAMerge:
                 merge_project(project=web, into=into, actor="ada")
         web.refresh_from_db()
         assert web.is_active
+
+    def test_into_what_was_closed_at_the_same_moment_changes_nothing(self, web, site):
+        merge_project(project=Project.objects.get(pk="site"), into=web, actor="bob")
+        with pytest.raises(Invalid, match="site is inactive"):
+            merge_project(project=web, into=site, actor="ada")
+        assert Project.objects.get(pk="web").is_active
         assert Episode.objects.filter(chosen_project="web").count() == 6
 
 
