@@ -19,7 +19,8 @@ from routing.learning.pool import EXPERTS, default_weights, measured, weights_of
 from routing.learning.recall import Lesson
 
 EACH_ENOUGH = 5  # confirmed examples a place needs, on average, before the linear model helps
-PARTS = 5  # one of which is held out
+PARTS = 5  # of each place's examples, the newest of which is held out
+IN_TURN = 10  # parts of few examples, each held out once: those that are left are nearly as many as all
 MANY, MANY_EACH = 1000, 20  # examples, and examples of each place, from which on one part is enough to choose by
 MOST_IN_TURN = 3000  # beyond which five fits cost more than they tell
 FEWEST_HELD_OUT = 50
@@ -27,7 +28,7 @@ GATE_QUANTILE = 0.01
 DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
 HIGHEST_GATE = 0.4  # a text as near as this to a confirmed one is like it, however alike those are among themselves
 LEAST_TRUST = 1e-3  # a place must not lose its last example
-MEANING_SCALE = 0.85  # how long a text's meaning is to the linear model, beside its words
+MEANING_SCALE = 1.2  # how long a text's meaning is to the linear model, beside its words
 MEANING_LOOSENESS, MOST_ROUNDS = 30.0, 200  # C and iterations of the logistic regression on the meaning alone
 CLOSE_ENOUGH = 0.02  # the tolerance of the linear model: a quarter less time than at 1e-4, and as often right
 
@@ -199,7 +200,7 @@ def _parts(labels: NDArray[np.int32]) -> list[NDArray[np.intp]]:
     sizes = np.bincount(labels)
     if count < max(MANY, min(MANY_EACH * len(sizes), MOST_IN_TURN)):
         order = np.random.default_rng(count).permutation(count)  # by the count alone: the same model for the same
-        return [part for part in np.array_split(order, PARTS) if len(part)]
+        return [part for part in np.array_split(order, IN_TURN) if len(part)]
     by_place = np.argsort(labels, kind="stable")
     age = np.concatenate([np.arange(size)[::-1] for size in sizes])  # 0 is the newest of its place
     held = np.where(sizes > 1, -(-sizes // PARTS), 0)
