@@ -22,7 +22,7 @@ EACH_ENOUGH = 5  # confirmed examples a place needs, on average, before the line
 PARTS = 5  # of each place's examples, the newest of which is held out
 IN_TURN = 10  # parts of few examples, each held out once: those that are left are nearly as many as all
 MANY, MANY_EACH = 1000, 20  # examples, and examples of each place, from which on one part is enough to choose by
-MOST_IN_TURN = 3000  # beyond which five fits cost more than they tell
+MOST_IN_TURN = 3000  # beyond which ten fits cost more than they tell
 FEWEST_HELD_OUT = 50
 GATE_QUANTILE = 0.01
 DEFAULT_GATE = 0.1  # the cosine that a text of another world seldom reaches (clinc150 against jira16)
@@ -156,7 +156,8 @@ def _logistic(meanings: Reals, batch: _Batch) -> tuple[Halves, Reals]:
         warnings.simplefilter("ignore", UserWarning)
         machine.fit(meanings, batch.labels, sample_weight=batch.trust)
     weights, bias = _planes(machine, places)
-    return np.ascontiguousarray(weights.T, np.float16), bias.astype(np.float32)
+    scale = 0.5 if places == 2 else 1.0  # the shares stand on the difference of the planes, which is twice the one
+    return np.ascontiguousarray(scale * weights.T, np.float16), (scale * bias).astype(np.float32)
 
 
 def _planes(machine: LinearSVC | LogisticRegression, places: int) -> tuple[Doubles, Doubles]:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from routing.learning.fit import EACH_ENOUGH, fit
+from routing.learning.fit import EACH_ENOUGH, MEANING_LOOSENESS, fit
 from routing.learning.memory import Memory
 from routing.learning.model import Arrays, Model, Reading
 from routing.learning.pool import EXPERTS, calibration_error
@@ -78,6 +79,20 @@ class TestAFittedModel:
         asked = [(name, meant(chance, ways[name])) for name in ("web", "data") for _ in range(50)]
         right = [model.projects[int(model.by_meaning(meaning).argmax())] == name for name, meaning in asked]
         assert np.mean(right) > 0.9
+
+    @pytest.mark.parametrize("places", [2, 3])
+    def test_gives_the_shares_of_logistic_regression_on_the_meaning(self, places):
+        chance = np.random.default_rng(0)
+        ways = dict(zip(("web", "data", "site"), (1.0, -1.0, 0.0)[:places], strict=False))
+        rows = [(name, meant(chance, way)) for name, way in sorted(ways.items()) for _ in range(20)]
+        learned = [
+            Lesson.of(episode=f"e{n}", text="same words", project=name, reliability=1.0, meaning=meaning)
+            for n, (name, meaning) in enumerate(rows)
+        ]
+        model = Model(fit(learned, encoder="any")[0])
+        plain = LogisticRegression(C=MEANING_LOOSENESS, max_iter=200).fit([m for _, m in rows], [n for n, _ in rows])
+        asked = meant(chance, 0.5)
+        assert np.exp(model.by_meaning(asked)) == pytest.approx(plain.predict_proba([asked])[0], abs=0.01)
 
     def test_weighs_the_linear_model_from_the_first_time_that_there_is_one(self):
         learned = [lesson(f"word{n} thing{k}", f"place{n}", f"e{n}-{k}") for k in range(EACH_ENOUGH) for n in range(10)]
