@@ -39,7 +39,7 @@ from routing.operations.hops import (
 from routing.operations.learning import judge_episode, record_imported, refit, refit_if_due
 from routing.operations.life import activate_version, load_policy, roll_back, start_shadow, stop_shadow
 from routing.operations.meaning import CONSUMER, Tally, embed_all, embed_waiting
-from routing.operations.merging import Merged, merge_project
+from routing.operations.merging import merge_project, preview_merge
 from routing.operations.patterns import change_pattern, create_pattern, delete_pattern
 from routing.operations.policies import (
     change_policy,
@@ -66,7 +66,6 @@ __all__ = [
     "AlreadyConsolidating",
     "Dossier",
     "EmbeddingFailed",
-    "Merged",
     "NoDuplicate",
     "NotDelegated",
     "OfferExpired",
@@ -118,6 +117,7 @@ __all__ = [
     "look_out",
     "merge_project",
     "open_dossier",
+    "preview_merge",
     "propose_rules",
     "proven_by",
     "read_policy",

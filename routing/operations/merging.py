@@ -1,8 +1,8 @@
 """Merging one project into another, as when it is renamed: what was learned of it and what waits for it go there."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,13 +22,21 @@ AT_ONCE = 200  # tasks moved within one request; asking again moves the next
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge moved: lessons, patterns and waiting tasks; and `left`, how many open tasks are still there."""
+    """What a merge moves: lessons, patterns and waiting tasks; and `left`, how many open tasks stay there."""
 
     project: Project
     lessons: int
     patterns: int
     tasks: int
     left: int
+
+
+def preview_merge(*, project: Project) -> Merged:
+    """Return what a merge of the project would move, and what would stay."""
+    waiting = _waiting_at(project).count()
+    return Merged(
+        project, _lessons_of(project).count(), _patterns_of(project).count(), waiting, _open_at(project) - waiting
+    )
 
 
 def merge_project(*, project: Project, into: Project, actor: str) -> Merged:
@@ -45,12 +53,27 @@ def merge_project(*, project: Project, into: Project, actor: str) -> Merged:
         graph_lock("lessons")  # so that of two that are merged into each other the second sees that the first is closed
         if why_not := why_inactive(log.lock_row(into)):
             raise Invalid({"into": [f"{into} {why_not}: choose another, or make it active first."]})
-        lessons = _move_lessons(before=project.pk, after=into.pk)
-        patterns = sum(1 for _ in _turn_patterns(project, into, actor))
+        lessons = _move_lessons(project, into)
+        patterns = _turn_patterns(project, into, actor)
         project = _close(project, into, actor, lessons)
-    waiting = Task.objects.unheld().filter(project=project, status=Task.Status.ROUTED)[:AT_ONCE]
-    tasks = sum(_move(task, into, actor) for task in waiting)
-    return Merged(project, lessons, patterns, tasks, Task.objects.open().filter(project=project).count())
+    tasks = sum(_move(task, into, actor) for task in _waiting_at(project)[:AT_ONCE])
+    return Merged(project, lessons, patterns, tasks, _open_at(project))
+
+
+def _lessons_of(project: Project) -> Any:
+    return EpisodeJudgement.objects.filter(right_project=project.pk)
+
+
+def _patterns_of(project: Project) -> Any:
+    return Pattern.objects.filter(target_project=project.pk)
+
+
+def _waiting_at(project: Project) -> Any:
+    return Task.objects.unheld().filter(project=project, status=Task.Status.ROUTED)
+
+
+def _open_at(project: Project) -> int:
+    return Task.objects.open().filter(project=project).count()
 
 
 def _close(project: Project, into: Project, actor: str, lessons: int) -> Project:
@@ -61,20 +84,21 @@ def _close(project: Project, into: Project, actor: str, lessons: int) -> Project
     return log.save_row(project, kind="project.merged", actor=actor, into=into.pk, lessons=lessons)
 
 
-def _move_lessons(*, before: str, after: str) -> int:
-    """Let everything that was learned of one project speak for another; return how many lessons that are.
+def _move_lessons(project: Project, into: Project) -> int:
+    """Let everything that was learned of the project speak for the other; return how many lessons that are.
 
     They count as new, so every process learns them at once, and the job fits anew if they are many. The lock on lessons
     is held: a later commit has a later time, and no reader misses one.
     """
-    Episode.objects.filter(chosen_project=before).update(chosen_project=after)
-    judged = EpisodeJudgement.objects.filter(right_project=before)
-    return judged.update(right_project=after, updated_at=timezone.now())
+    Episode.objects.filter(chosen_project=project.pk).update(chosen_project=into.pk)
+    return _lessons_of(project).update(right_project=into.pk, updated_at=timezone.now())
 
 
-def _turn_patterns(project: Project, into: Project, actor: str) -> Iterator[Pattern]:
-    for pattern in Pattern.objects.filter(target_project=project.pk).order_by("pk"):
-        yield log.change_row(pattern, kind="pattern.changed", actor=actor, changes={"target_project": into.pk})
+def _turn_patterns(project: Project, into: Project, actor: str) -> int:
+    patterns = list(_patterns_of(project).order_by("pk"))
+    for pattern in patterns:
+        log.change_row(pattern, kind="pattern.changed", actor=actor, changes={"target_project": into.pk})
+    return len(patterns)
 
 
 @transaction.atomic

@@ -13,8 +13,6 @@ from django.views.decorators.http import require_http_methods
 from hopper.common.errors import HopperError
 from projects.models import Project
 from routing import operations
-from routing.models import EpisodeJudgement, Pattern
-from tasks.models import Task
 
 LIST = "admin:projects_project_changelist"
 
@@ -31,15 +29,15 @@ def merge_project(request: HttpRequest) -> HttpResponse:
         return redirect(LIST)
     if request.method == "POST":
         return _carry_out(request, project)
-    here = Task.objects.open().filter(project=project)
+    there = operations.preview_merge(project=project)
     context = {
         **admin.site.each_context(request), "title": f"Merge {project} into another project", "project": project,
         "others": Project.objects.active().exclude(pk=project.pk).order_by("pk"),
         "rows": [
-            ("Lessons that speak for it", EpisodeJudgement.objects.filter(right_project=project.pk).count()),
-            ("Patterns that lead to it", Pattern.objects.filter(target_project=project.pk).count()),
-            ("Tasks that wait there", here.filter(status=Task.Status.ROUTED).count()),
-            ("Held or blocked, which stay until they are over", here.exclude(status=Task.Status.ROUTED).count()),
+            ("Lessons that speak for it", there.lessons),
+            ("Patterns that lead to it", there.patterns),
+            ("Tasks that wait there", there.tasks),
+            ("Held or blocked, which stay until they are over", there.left),
         ],
     }  # fmt: skip
     return TemplateResponse(request, "admin/merge_project.html", context)
